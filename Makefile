@@ -1,0 +1,66 @@
+# Everything runs in a virtual environment of its own, made where it is missing.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/ready
+
+# Two notebooks run side by side, one core each; a bar would end up in the stored outputs.
+NBVAL  := OMP_NUM_THREADS=1 TQDM_DISABLE=1 $(BIN)/pytest --nbval-lax --nbval-current-env \
+          --nbval-cell-timeout=300 -n 2 --dist loadfile -p no:cacheprovider book
+
+.DEFAULT_GOAL := help
+.PHONY: help book test test-embedded chapters lab lint compat repo-url bench clean
+
+help:  ## list these targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/  make \1|\2/' | column -t -s '|'
+
+book: $(READY)  ## build the HTML book and print where it is
+	$(BIN)/jupyter-book build -W -n --keep-going .
+	@echo; echo "The book: $(CURDIR)/_build/html/index.html"
+
+test: $(READY)  ## lint, unit tests, the built book, and every notebook
+	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	TQDM_DISABLE=1 $(BIN)/pytest -q -n 2 tests
+	$(NBVAL)
+
+# With no files, no cache and a proxy that leads nowhere, the package falls back on its embedded digits.
+test-embedded: $(READY)  ## run every notebook without data and without a network
+	@cache=$$(mktemp -d) && trap 'rm -rf "$$cache"' EXIT && \
+	env -u AECOURSE_DATA XDG_CACHE_HOME=$$cache HTTP_PROXY=http://127.0.0.1:9 HTTPS_PROXY=http://127.0.0.1:9 \
+	    http_proxy=http://127.0.0.1:9 https_proxy=http://127.0.0.1:9 $(NBVAL)
+
+chapters: $(READY)  ## re-execute the notebooks whose own code, or package code they reach, has changed
+	$(BIN)/python tools/chapters.py
+
+lab: $(READY)  ## open the notebooks in JupyterLab
+	$(BIN)/pip install -q jupyterlab==4.6.6
+	$(BIN)/jupyter lab book
+
+lint: $(READY)  ## check and format the code with ruff
+	$(BIN)/ruff check --fix . && $(BIN)/ruff format .
+
+compat:  ## unit tests and one chapter with the oldest versions that pyproject.toml admits
+	$(PYTHON) -m venv --clear .venv-compat
+	.venv-compat/bin/pip install -q uv==0.13.8
+	.venv-compat/bin/uv pip install -q --python .venv-compat/bin/python --resolution lowest-direct -e . \
+	    pytest==8.3.0 pytest-xdist==3.6.1 nbval==0.11.0 hypothesis==6.112.0 beautifulsoup4==4.12.0 ipykernel==6.29.0
+	TQDM_DISABLE=1 .venv-compat/bin/pytest -q -n 2 tests --ignore tests/test_book.py --ignore tests/test_notebooks_alone.py
+	TQDM_DISABLE=1 .venv-compat/bin/pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=300 \
+	    -p no:cacheprovider book/part1-compression/01-encoding-and-entropy.ipynb
+
+repo-url: $(READY)  ## move the project: make repo-url URL=https://github.com/owner/name
+	$(BIN)/python tools/repo_url.py "$(URL)"
+
+bench: $(READY)  ## compare fit with the usual way of training and with the arithmetic's own limit
+	$(BIN)/python benchmarks/throughput.py
+
+clean:  ## delete what was built and the virtual environments
+	rm -rf _build .venv .venv-compat .pytest_cache .ruff_cache .hypothesis
+
+$(READY): requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed to build the book, this is " + sys.version.split()[0])'
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { echo "Python's venv module is missing: apt-get install python3-venv"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --disable-pip-version-check -q -r requirements.txt
+	$(BIN)/pip install --disable-pip-version-check -q --no-build-isolation --no-deps -e .
+	@touch $@

@@ -1,0 +1,11 @@
+"""The machine behind the course: data, models, training, evaluation, coding and plots.
+
+Chapters import it whole, `import aecourse as ae`, and drive it: `ae.data.load`, `ae.models.…`,
+`ae.training.fit`, `ae.evaluate.…`, `ae.plots.…`.
+"""
+
+from . import checkpoint, coding, data, evaluate, losses, models, plots, training
+from .show import claim, show
+
+__version__ = "0.1.0"
+__all__ = ["checkpoint", "claim", "coding", "data", "evaluate", "losses", "models", "plots", "show", "training"]

@@ -1,0 +1,246 @@
+"""Data sets as tensors in memory, and where they came from."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import socket
+import tempfile
+import warnings
+from collections.abc import Iterable
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from platformdirs import user_cache_path
+from torch import Tensor
+from torchvision.datasets import MNIST
+from torchvision.transforms import InterpolationMode
+from torchvision.transforms import functional as transforms
+
+from .models.base import check_images
+
+MNIST_MD5 = {
+    "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
+    "train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",
+    "t10k-images-idx3-ubyte": "2646ac647ad5339dbf082846283269ea",
+    "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
+}
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Images and labels in memory, split once and for all into train and test.
+
+    Attributes:
+        name: "mnist", "digits" or "letters".
+        train_images, test_images: float32 `(N, 1, 28, 28)` in [0, 1].
+        train_labels, test_labels: int64 `(N,)`.
+        origin: where they came from, for a person to read.
+    """
+
+    name: str
+    train_images: Tensor
+    train_labels: Tensor
+    test_images: Tensor
+    test_labels: Tensor
+    origin: str
+
+    def __repr__(self) -> str:
+        shape = " × ".join(map(str, self.train_images.shape[1:]))
+        return f"{self.name}: {len(self.train_images):,} training and {len(self.test_images):,} test images, {shape}"
+
+
+def load(name: str = "mnist", *, fallback: bool = True) -> Dataset:
+    """Return a data set by name.
+
+    "mnist" is looked for in `$AECOURSE_DATA`, then in the cache folder, each in torchvision's layout
+    (`MNIST/raw/`), and is else downloaded into the cache folder through torchvision; every file's MD5
+    is verified.  "digits" are the 1,797 real ones inside scikit-learn, always there.
+
+    Args:
+        name: "mnist" or "digits".
+        fallback: with no MNIST files and no network, warn and return the digits; if False, raise.
+
+    Raises:
+        ValueError: for an unknown name.
+        RuntimeError: if a file is damaged (named in the message) and no good copy can be downloaded, or
+            if there is neither a file nor a network and `fallback` is False.
+    """
+    if name == "digits":
+        return _digits()
+    if name != "mnist":
+        raise ValueError(f"got the name {name!r}, expected 'mnist' or 'digits'; for letters call data.letters()")
+
+    damaged: list[Path] = []
+    for root, origin in _folders():
+        bad = _damaged_files(root)
+        if bad is None:  # no files there
+            continue
+        if not bad:
+            return _read_mnist(root, origin)
+        damaged += bad
+    cache = user_cache_path("aecourse")
+    try:
+        _download(cache)
+    except Exception as error:  # whatever the network, the mirrors or the disk make torchvision raise
+        if damaged:
+            raise RuntimeError(
+                f"damaged MNIST files: {', '.join(map(str, damaged))}; no good copy could be downloaded "
+                f"({_reason(error)}). Delete them, or put good ones in their place"
+            ) from error
+        if not fallback:
+            raise RuntimeError(
+                f"found no MNIST in $AECOURSE_DATA or {cache}, and it could not be downloaded "
+                f"({_reason(error)}). Set AECOURSE_DATA to a folder that holds MNIST/raw/"
+            ) from error
+        warnings.warn(
+            "MNIST was not found and could not be downloaded, so you get the 1,797 real digits that are embedded in "
+            "scikit-learn instead. Everything runs; the numbers differ from the text. For MNIST, connect to the "
+            "network or set AECOURSE_DATA to a folder that holds MNIST/raw/.",
+            stacklevel=2,
+        )
+        return _digits()
+    if damaged:
+        warnings.warn(
+            f"damaged MNIST files were passed over: {', '.join(map(str, damaged))}; a good copy was downloaded",
+            stacklevel=2,
+        )
+    return _read_mnist(cache, "downloaded through torchvision")
+
+
+def letters(*, per_letter: int = 40, seed: int = 0) -> Dataset:
+    """Return capital letters A to Z in MNIST's manner: white on black, 20 × 20 inside 28 × 28.
+
+    They are drawn with matplotlib's own fonts and slightly turned, sheared and thickened at random, four
+    fifths of them for training.  Labels count from A = 0.
+
+    Args:
+        per_letter: how many of each letter.
+        seed: fixes the random drawing and the split.
+
+    Raises:
+        ValueError: if `per_letter` is less than 5.
+    """
+    if per_letter < 5:
+        raise ValueError(f"got per_letter={per_letter}, expected at least 5, so that each letter has a test image")
+    random = np.random.default_rng(seed)
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+    images = torch.stack([_draw(letter, random) for letter in alphabet for _ in range(per_letter)])
+    labels = torch.arange(26).repeat_interleave(per_letter)
+    test = torch.arange(len(labels)) % per_letter >= per_letter * 4 // 5
+    return Dataset("letters", images[~test], labels[~test], images[test], labels[test], "drawn by aecourse")
+
+
+def rotations(image: Tensor, degrees: Iterable[float]) -> Tensor:
+    """Return `image`, of shape `(1, 28, 28)` or `(1, 1, 28, 28)`, turned counter-clockwise by each angle.
+
+    Returns:
+        `(len(degrees), 1, 28, 28)`, interpolated bilinearly, in [0, 1].
+
+    Raises:
+        ValueError: if it is not one image in [0, 1].
+    """
+    image = image[None] if image.dim() == 3 else image
+    check_images(image)
+    if len(image) != 1:
+        raise ValueError(f"got {len(image)} images, expected one; choose it with images[i]")
+    turned = [transforms.rotate(image[0], float(angle), InterpolationMode.BILINEAR) for angle in degrees]
+    return torch.stack(turned).clamp(0, 1)
+
+
+def _folders() -> list[tuple[Path, str]]:
+    folders = [(user_cache_path("aecourse"), "the cache folder")]
+    if os.environ.get("AECOURSE_DATA"):
+        folders.insert(0, (Path(os.environ["AECOURSE_DATA"]), "the folder in $AECOURSE_DATA"))
+    return folders
+
+
+def _damaged_files(root: Path) -> list[Path] | None:
+    """Return the missing or damaged files of a copy of MNIST; None if there is no trace of one."""
+    paths = {root / "MNIST" / "raw" / name: md5 for name, md5 in MNIST_MD5.items()}
+    if not any(path.exists() for path in paths):
+        return None
+    return [path for path, md5 in paths.items() if not path.exists() or _md5(path) != md5]
+
+
+def _md5(path: Path) -> str:
+    return hashlib.md5(path.read_bytes()).hexdigest()
+
+
+def _read_mnist(root: Path, origin: str) -> Dataset:
+    train, test = MNIST(root, train=True), MNIST(root, train=False)
+    images = [part.data.float().div_(255).unsqueeze(1) for part in (train, test)]
+    return Dataset("mnist", images[0], train.targets, images[1], test.targets, origin)
+
+
+def _download(cache: Path) -> None:
+    """Put a verified copy of MNIST into the cache; what is only half there never gets its final name."""
+    cache.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=cache) as folder, _time_limit(20):
+        MNIST(folder, download=True)
+        if bad := _damaged_files(Path(folder)):
+            raise RuntimeError(f"the mirror sent other files than MNIST's: {', '.join(path.name for path in bad)}")
+        target = cache / "MNIST" / "raw"
+        target.mkdir(parents=True, exist_ok=True)
+        for name in MNIST_MD5:
+            os.replace(Path(folder) / "MNIST" / "raw" / name, target / name)
+
+
+@contextmanager
+def _time_limit(seconds: float):
+    # torchvision opens its connections without a limit, so a dead network could hang for minutes.
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(seconds)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
+
+
+def _reason(error: Exception) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+
+
+def _digits() -> Dataset:
+    from sklearn.datasets import load_digits
+    from sklearn.model_selection import train_test_split
+
+    digits = load_digits()
+    small = torch.tensor(digits.images / 16, dtype=torch.float32).unsqueeze(1)
+    # MNIST's own layout: the digit in the middle 20 × 20 pixels.
+    images = transforms.pad(transforms.resize(small, [20, 20], antialias=True).clamp(0, 1), [4])
+    labels = torch.tensor(digits.target, dtype=torch.int64)
+    train, test = map(
+        torch.from_numpy, train_test_split(np.arange(len(labels)), test_size=360, random_state=0, stratify=labels)
+    )
+    return Dataset(
+        "digits", images[train], labels[train], images[test], labels[test], "embedded in scikit-learn (Alpaydin, 1998)"
+    )
+
+
+def _draw(letter: str, random: np.random.Generator) -> Tensor:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.patches import PathPatch
+    from matplotlib.textpath import TextPath
+    from matplotlib.transforms import Affine2D
+
+    outline = TextPath((0, 0), letter, size=20, prop=FontProperties(family="DejaVu Sans"))
+    turn, shear, thickness = random.uniform(-12, 12), random.uniform(-0.25, 0.25), random.uniform(0, 1.5)
+    outline = outline.transformed(Affine2D().skew(shear, 0).rotate_deg(turn))
+    box = outline.get_extents()
+    scale = 18 / max(box.width, box.height)
+    centred = Affine2D().translate(-(box.x0 + box.x1) / 2, -(box.y0 + box.y1) / 2).scale(scale).translate(14, 14)
+
+    figure = Figure(figsize=(1, 1), dpi=28, facecolor="black")
+    axes = figure.add_axes((0, 0, 1, 1), xlim=(0, 28), ylim=(0, 28))
+    axes.set_axis_off()
+    axes.add_patch(PathPatch(outline.transformed(centred), facecolor="white", edgecolor="white", linewidth=thickness))
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    grey = np.asarray(canvas.buffer_rgba())[..., 0]
+    return torch.tensor(grey / 255, dtype=torch.float32).unsqueeze(0)

@@ -1,0 +1,187 @@
+"""Every number that a chapter claims, measured the same way for every model.
+
+Points `(N, D)` are codes or flattened images.  What scikit-learn and SciPy do is called there.
+"""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import torch
+from scipy.linalg import subspace_angles
+from sklearn.decomposition import PCA
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import cross_val_score
+from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from torch import Tensor, nn
+
+from .models import check_images
+
+
+@torch.no_grad()
+def encode(model: nn.Module, images: Tensor, *, batch_size: int = 1000) -> Tensor:
+    """Return the codes `(N, latent_dim)` of any number of images, on the CPU."""
+    return torch.cat([model.encode(batch).cpu() for batch in images.split(batch_size)])
+
+
+@torch.no_grad()
+def decode(model: nn.Module, latents: Tensor, *, batch_size: int = 1000) -> Tensor:
+    """Return the images that any number of codes stand for, on the CPU."""
+    return torch.cat([model.decode(batch).cpu() for batch in latents.split(batch_size)])
+
+
+def reconstruct(model: nn.Module, images: Tensor) -> Tensor:
+    """Return the reconstructions of any number of images, on the CPU."""
+    return decode(model, encode(model, images))
+
+
+def squared_errors(images: Tensor, reconstructions: Tensor) -> Tensor:
+    """Return the squared error of each image, summed over its pixels: shape `(N,)`.
+
+    Its mean over the test set is the figure of Hinton & Salakhutdinov (2006).
+
+    Raises:
+        ValueError: if the shapes differ.
+    """
+    if images.shape != reconstructions.shape:
+        raise ValueError(
+            f"got images of shape {tuple(images.shape)} and reconstructions of shape {tuple(reconstructions.shape)}, "
+            "expected equal ones"
+        )
+    return (images - reconstructions).square().flatten(1).sum(1)
+
+
+class Principal:
+    """PCA as an autoencoder: project on the first components, and back.
+
+    Args:
+        images: `(N, 1, 28, 28)`, what it is fitted to.
+        components: how many to keep at most.
+    """
+
+    def __init__(self, images: Tensor, components: int = 64):
+        check_images(images, tuple(images.shape[1:]))
+        self.pca = PCA(components, svd_solver="covariance_eigh").fit(images.flatten(1).numpy())
+        self.image_shape = images.shape[1:]
+
+    @property
+    def directions(self) -> Tensor:
+        """The principal directions, orthonormal rows, the one with the largest variance first."""
+        return torch.from_numpy(self.pca.components_)
+
+    def encode(self, images: Tensor, components: int | None = None) -> Tensor:
+        """Return the first `components` coefficients of each image: `(N, components)`."""
+        return torch.from_numpy(self.pca.transform(images.flatten(1).numpy()))[:, :components]
+
+    def decode(self, coefficients: Tensor) -> Tensor:
+        """Return the images with these first coefficients, the others 0; they may leave [0, 1] a little."""
+        kept = self.directions[: coefficients.shape[1]]
+        return (coefficients @ kept + torch.from_numpy(self.pca.mean_)).unflatten(1, self.image_shape)
+
+    def squared_error(self, images: Tensor, components: int) -> float:
+        """Return the mean squared error per image when `components` coefficients are kept."""
+        return float(squared_errors(images, self.decode(self.encode(images, components))).mean())
+
+
+def principal_angles(first: Tensor, second: Tensor) -> Tensor:
+    """Return the angles in degrees between two subspaces, largest first (Björck & Golub, 1973).
+
+    Args:
+        first, second: `(k, D)`, rows that span each subspace; they need not be orthogonal.
+    """
+    angles = subspace_angles(first.detach().numpy().T, second.detach().numpy().T)
+    return torch.from_numpy(np.degrees(angles))
+
+
+def knn_accuracy(points: Tensor, labels: Tensor, *, neighbours: int = 10, folds: int = 5) -> float:
+    """Return the share of points that a vote of their nearest neighbours labels rightly.
+
+    Cross-validated over the points themselves, so that a map without a training set (t-SNE) can be
+    measured like any other.
+    """
+    scores = cross_val_score(KNeighborsClassifier(neighbours), _array(points), _array(labels), cv=folds)
+    return float(scores.mean())
+
+
+def probe_accuracy(
+    train: Tensor, train_labels: Tensor, test: Tensor, test_labels: Tensor, *, per_class: int, seed: int = 0
+) -> float:
+    """Return the test accuracy of a linear probe: logistic regression on features that stay as they are.
+
+    Alain & Bengio (2016).  The features are standardised with the mean and spread of the labelled points.
+
+    Args:
+        per_class: how many labelled training points of each class it sees.
+        seed: which ones.
+
+    Raises:
+        ValueError: if a class has fewer points.
+    """
+    random = np.random.default_rng(seed)
+    chosen = []
+    for label in train_labels.unique():
+        members = torch.where(train_labels == label)[0].numpy()
+        if len(members) < per_class:
+            raise ValueError(f"got per_class={per_class}, but class {int(label)} has only {len(members)} points")
+        chosen.append(random.choice(members, per_class, replace=False))
+    chosen = np.concatenate(chosen)
+    probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=200))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # raw pixels need not converge to be compared
+        probe.fit(_array(train)[chosen], _array(train_labels)[chosen])
+    return float(probe.score(_array(test), _array(test_labels)))
+
+
+def roc_auc(normal: Tensor, anomalous: Tensor) -> float:
+    """Return the chance that a random anomalous score is higher than a random normal one (area under the ROC)."""
+    scores = np.concatenate([_array(normal), _array(anomalous)])
+    return float(roc_auc_score(np.r_[np.zeros(len(normal)), np.ones(len(anomalous))], scores))
+
+
+def circular_correlation(first: Tensor, second: Tensor) -> float:
+    """Return the correlation of two lists of angles in radians: 1 if one is the other turned by a constant,
+    −1 if it is also reversed, near 0 if they are unrelated.
+
+    Fisher & Lee (1983): (R(θ−φ)² − R(θ+φ)²) / √((1 − R(2θ)²)(1 − R(2φ)²)), where R(α) is the length of the
+    mean of the unit vectors at the angles α.  Defined for angles spread evenly over the circle, too.
+    """
+
+    def resultant(angle: Tensor) -> float:
+        return float(torch.hypot(torch.cos(angle).mean(), torch.sin(angle).mean()))
+
+    spread = (1 - resultant(2 * first) ** 2) * (1 - resultant(2 * second) ** 2)
+    return (resultant(first - second) ** 2 - resultant(first + second) ** 2) / spread**0.5
+
+
+def nearest_distance(points: Tensor, references: Tensor) -> Tensor:
+    """Return for each point the Euclidean distance to its nearest reference: shape `(N,)`."""
+    nearest = NearestNeighbors(n_neighbors=1, algorithm="brute").fit(_array(references.flatten(1)))
+    return torch.from_numpy(nearest.kneighbors(_array(points.flatten(1)))[0][:, 0])
+
+
+def intrinsic_dimension(points: Tensor, *, neighbours: int = 20) -> float:
+    """Return the maximum-likelihood estimate of the dimension of the manifold that the points lie on.
+
+    Levina & Bickel (2005), averaged over points as MacKay & Ghahramani (2005) correct it: the inverse of
+    the mean of log(T_k / T_j), where T_j is the distance to the j-th neighbour.
+
+    Raises:
+        ValueError: if there are not more points than neighbours, or points coincide.
+    """
+    if len(points) <= neighbours:
+        raise ValueError(f"got {len(points)} points, expected more than {neighbours}, the number of neighbours")
+    nearest = NearestNeighbors(n_neighbors=neighbours, algorithm="brute").fit(_array(points.flatten(1)))
+    distances = nearest.kneighbors()[0]  # without each point itself
+    if (distances[:, 0] == 0).any():
+        raise ValueError("some points coincide, so that their distance is 0; drop duplicates with torch.unique(dim=0)")
+    logs = np.log(distances[:, -1:] / distances[:, :-1])
+    return float(1 / logs.mean())
+
+
+def _array(points: Tensor) -> np.ndarray:
+    return points.detach().cpu().numpy()

@@ -1,0 +1,48 @@
+"""What a reconstruction costs: summed over pixels, averaged over the batch.
+
+Summing over pixels keeps the units honest (nats per image, squared grey levels per image) and
+keeps any later term, such as a KL, at its true weight: an average over pixels would be a hidden β.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def cross_entropy(logits: Tensor, pixels: Tensor) -> Tensor:
+    """Return the binary cross-entropy of `pixels` under Bernoulli(sigmoid(logits)), nats per image.
+
+    For pixels that are 0 or 1 this is the code length of the image (times ln 2, since it counts
+    nats) with the decoder's probabilities as the code: see chapter 1.
+
+    Args:
+        logits: `(N, …)`, any real numbers.
+        pixels: the same shape, in [0, 1].
+
+    Raises:
+        ValueError: if the shapes differ.
+    """
+    _check_shapes(logits, pixels)
+    return F.binary_cross_entropy_with_logits(logits, pixels, reduction="sum") / len(pixels)
+
+
+def squared_error(reconstructions: Tensor, pixels: Tensor) -> Tensor:
+    """Return the squared error per image: summed over its pixels, averaged over the N images.
+
+    Up to a constant this is the negative log-likelihood in nats of a Gaussian with variance ½.
+
+    Raises:
+        ValueError: if the shapes differ.
+    """
+    _check_shapes(reconstructions, pixels)
+    return (reconstructions - pixels).square().sum() / len(pixels)
+
+
+def _check_shapes(first: Tensor, second: Tensor) -> None:
+    # Without this, torch would broadcast (N, 784) against (N, 1, 28, 28) into something huge.
+    if first.shape != second.shape:
+        raise ValueError(
+            f"got shapes {tuple(first.shape)} and {tuple(second.shape)}, expected two equal ones; "
+            "flatten or unflatten one of them"
+        )

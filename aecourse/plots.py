@@ -1,0 +1,212 @@
+"""Every figure of the book: each function draws what it is given and returns the Figure.
+
+Figures are drawn for a high-density screen and compressed when a notebook shows them.  Colours are
+Petroff's ten (2021), chosen to stay apart for colour-blind readers; wherever colours name something,
+a label does too.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import matplotlib.figure
+import numpy as np
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from PIL import Image
+from torch import Tensor
+from torchvision.utils import make_grid
+
+if TYPE_CHECKING:
+    from .training import History
+
+COLOURS = (
+    "#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6",
+    "#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd",
+)  # fmt: skip
+MARKERS = "osD^vP*X<>"
+STYLE = {
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 10,
+    "axes.prop_cycle": matplotlib.cycler(color=COLOURS),
+    "legend.frameon": False,
+    "lines.linewidth": 1.8,
+    "image.cmap": "gray",
+}
+
+
+class Figure(matplotlib.figure.Figure):
+    """A matplotlib figure that notebooks show sharp on any screen and in few bytes."""
+
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        file = io.BytesIO()
+        self.savefig(file, format="png", dpi=200, bbox_inches="tight", facecolor="white")
+        picture = Image.open(file).convert("RGB")
+        width, height = picture.size
+        small = io.BytesIO()
+        picture.quantize(64, dither=Image.Dither.NONE).save(small, "png", optimize=True)
+        return {"image/png": small.getvalue()}, {"image/png": {"width": width // 2, "height": height // 2}}
+
+
+@rc_context(STYLE)
+def history(run: History) -> Figure:
+    """Draw every term of a training History over its epochs: training solid, validation dashed."""
+    figure, axes = _panels(1, len(run.train) or 1, width=3.6, height=2.6)
+    epochs = range(1, len(run) + 1)
+    for axis, (term, values) in zip(axes, run.train.items(), strict=False):
+        axis.plot(epochs, values, marker="o", markersize=3, label="training")
+        if term in run.validation:
+            axis.plot(epochs, run.validation[term], marker="s", markersize=3, linestyle="--", label="validation")
+        axis.set(xlabel="epoch", ylabel=term)
+        axis.legend()
+    return figure
+
+
+@rc_context(STYLE)
+def images(rows: Mapping[str, Tensor], *, columns: int = 10) -> Figure:
+    """Draw rows of images with a label each: `{"original": (N, 1, 28, 28), …}`, the first `columns` of each."""
+    figure, axes = _panels(len(rows), 1, width=0.62 * columns, height=0.66)
+    for axis, (label, pictures) in zip(axes, rows.items(), strict=True):
+        axis.imshow(_strip(pictures[:columns], columns), vmin=0, vmax=1, interpolation="nearest")
+        axis.set_ylabel(label, rotation=0, ha="right", va="center")
+        _bare(axis)
+    return figure
+
+
+@rc_context(STYLE)
+def grid(pictures: Tensor, *, columns: int = 10) -> Figure:
+    """Draw images `(N, 1, 28, 28)` in rows of `columns`."""
+    rows = -(-len(pictures) // columns)
+    figure, (axis,) = _panels(1, 1, width=0.55 * columns, height=0.55 * rows)
+    axis.imshow(_strip(pictures, columns), vmin=0, vmax=1, interpolation="nearest")
+    _bare(axis)
+    return figure
+
+
+@rc_context(STYLE)
+def lines(
+    curves: Mapping[str, tuple[Sequence[float], Sequence[float]]],
+    *,
+    x: str,
+    y: str,
+    log_x: bool = False,
+    log_y: bool = False,
+    points: Mapping[str, tuple[float, float]] | None = None,
+) -> Figure:
+    """Draw named curves `{"PCA": (x values, y values), …}` and, if given, single named points."""
+    figure, (axis,) = _panels(1, 1, width=5.6, height=3.4)
+    for (label, (across, up)), marker in zip(curves.items(), MARKERS * 3, strict=False):
+        axis.plot(across, up, marker=marker if len(across) <= 30 else None, markersize=4, label=label)
+    for (label, (across, up)), marker in zip((points or {}).items(), "*PX" * 5, strict=False):
+        axis.plot([across], [up], marker=marker, markersize=11, linestyle="none", color="black", label=label)
+    axis.set(xlabel=x, ylabel=y, xscale="log" if log_x else "linear", yscale="log" if log_y else "linear")
+    if len(curves) + len(points or {}) > 1:
+        axis.legend()
+    return figure
+
+
+@rc_context(STYLE)
+def bars(values: Mapping[str, float], *, x: str, digits: int = 0) -> Figure:
+    """Draw named numbers as horizontal bars, each with its value at the end."""
+    figure, (axis,) = _panels(1, 1, width=5.6, height=0.4 * len(values) + 0.5)
+    drawn = axis.barh(list(values), list(values.values()), color=COLOURS[0])
+    axis.bar_label(drawn, labels=[f"{value:,.{digits}f}" for value in values.values()], padding=3)
+    axis.invert_yaxis()
+    axis.set(xlabel=x)
+    axis.margins(x=0.15)
+    return figure
+
+
+@rc_context(STYLE)
+def latent_maps(maps: Mapping[str, Tensor], labels: Tensor) -> Figure:
+    """Draw named sets of points `(N, 2)` side by side, coloured by label, with each label at its median."""
+    figure, axes = _panels(1, len(maps), width=3.7, height=3.5)
+    for axis, (title, points) in zip(axes, maps.items(), strict=True):
+        low, high = np.quantile(points.numpy(), [0.005, 0.995], axis=0)
+        for label in labels.unique().tolist():
+            members = points[labels == label].numpy()
+            colour = COLOURS[label % len(COLOURS)]
+            axis.scatter(*members.T, s=2, alpha=0.5, color=colour, linewidths=0)
+            axis.annotate(
+                str(label), np.median(members, axis=0), color=colour, weight="bold", ha="center", va="center", size=13,
+                bbox={"boxstyle": "circle,pad=0.15", "facecolor": "white", "edgecolor": colour, "alpha": 0.85},
+            )  # fmt: skip
+        axis.set(title=title, xlabel="$z_1$", ylabel="$z_2$")
+        axis.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
+    return figure
+
+
+@rc_context(STYLE)
+def loops(paths: Mapping[str, Tensor], angles: Tensor) -> Figure:
+    """Draw named closed paths of points `(N, 2)` side by side, coloured by the angle in degrees at each point."""
+    figure, axes = _panels(1, len(paths), width=3.2, height=3.0)
+    for axis, (title, points) in zip(axes, paths.items(), strict=True):
+        closed = np.vstack([points.numpy(), points[:1].numpy()])
+        axis.plot(*closed.T, color=COLOURS[3], linewidth=0.8)
+        drawn = axis.scatter(*points.numpy().T, c=angles.numpy(), cmap="twilight", s=22, vmin=0, vmax=360, zorder=2)
+        axis.set(title=title, xlabel="$z_1$", ylabel="$z_2$")
+    figure.colorbar(drawn, ax=axes, label="angle (degrees)", ticks=[0, 90, 180, 270, 360])
+    return figure
+
+
+@rc_context(STYLE)
+def histograms(samples: Mapping[str, Tensor], *, x: str, bins: int = 50) -> Figure:
+    """Draw named samples as overlaid histograms on common bins, each as a share of its sample."""
+    figure, (axis,) = _panels(1, 1, width=5.6, height=3.0)
+    everything = np.concatenate([np.asarray(sample) for sample in samples.values()])
+    edges = np.linspace(everything.min(), np.quantile(everything, 0.995), bins + 1)
+    for (label, sample), style in zip(samples.items(), ("-", "--", ":", "-.") * 3, strict=False):
+        share = np.histogram(np.asarray(sample), edges)[0] / len(sample)
+        axis.stairs(share, edges, label=label, linestyle=style, linewidth=1.8)
+    axis.set(xlabel=x, ylabel="share of images")
+    axis.legend()
+    return figure
+
+
+@rc_context(STYLE)
+def roc(scores: Mapping[str, tuple[Tensor, Tensor]]) -> Figure:
+    """Draw the ROC curve of each named pair of scores `(normal, anomalous)`: found against falsely alarmed."""
+    figure, (axis,) = _panels(1, 1, width=3.8, height=3.6)
+    for label, (normal, anomalous) in scores.items():
+        thresholds = np.quantile(np.concatenate([normal, anomalous]), np.linspace(1, 0, 200))
+        alarms, found = ([(np.asarray(part) >= t).mean() for t in thresholds] for part in (normal, anomalous))
+        axis.plot([0, *alarms, 1], [0, *found, 1], label=label)
+    axis.plot([0, 1], [0, 1], color=COLOURS[3], linestyle=":", label="guessing")
+    axis.set(xlabel="share of normal images flagged", ylabel="share of anomalies found")
+    axis.legend(loc="lower right")
+    return figure
+
+
+@rc_context(STYLE)
+def heatmaps(maps: Mapping[str, Tensor], *, label: str) -> Figure:
+    """Draw named matrices `(H, W)` side by side on one colour scale."""
+    figure, axes = _panels(1, len(maps), width=2.4, height=2.4)
+    low = min(float(values.min()) for values in maps.values())
+    high = max(float(values.max()) for values in maps.values())
+    for axis, (title, values) in zip(axes, maps.items(), strict=True):
+        drawn = axis.imshow(values.numpy(), cmap="cividis", vmin=low, vmax=high)
+        axis.set_title(title)
+        _bare(axis)
+    figure.colorbar(drawn, ax=axes, label=label, shrink=0.8)
+    return figure
+
+
+def _panels(rows: int, columns: int, *, width: float, height: float) -> tuple[Figure, list[Axes]]:
+    """Return a Figure of equal panels, and its axes in reading order; a panel has the given inches."""
+    figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False)
+    return figure, list(axes.flat)
+
+
+def _strip(pictures: Tensor, columns: int) -> np.ndarray:
+    return make_grid(pictures.detach().cpu(), nrow=columns, padding=1, pad_value=0.35)[0].clamp(0, 1).numpy()
+
+
+def _bare(axis: Axes) -> None:
+    axis.set(xticks=[], yticks=[])
+    for spine in axis.spines.values():
+        spine.set_visible(False)

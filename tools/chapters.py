@@ -1,0 +1,69 @@
+"""Execute, in place, the notebooks whose stored outputs are older than the code that made them.
+
+A notebook that fails keeps its old outputs; the others are still executed.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+from fingerprint import ROOT, fingerprint
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+
+SECONDS_PER_CELL = 300
+
+
+def notebooks() -> list[Path]:
+    """Return the paths of all notebooks of the book, in reading order."""
+    return sorted(path for path in (ROOT / "book").rglob("*.ipynb") if ".ipynb_checkpoints" not in path.parts)
+
+
+def is_stale(notebook: nbformat.NotebookNode) -> bool:
+    """Return whether the outputs were made by other code than the notebook and the package now hold."""
+    return notebook.metadata.get("aecourse", {}).get("fingerprint") != fingerprint(notebook)
+
+
+def execute(notebook: nbformat.NotebookNode, folder: Path) -> None:
+    """Run the notebook from a fresh kernel and keep its outputs, without what changes from run to run."""
+    NotebookClient(
+        notebook, timeout=SECONDS_PER_CELL, coalesce_streams=True, resources={"metadata": {"path": str(folder)}}
+    ).execute()
+    notebook.metadata = {
+        "aecourse": {"fingerprint": fingerprint(notebook)},
+        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+        "language_info": {"name": "python"},
+    }
+    for cell in notebook.cells:
+        cell.metadata = {key: value for key, value in cell.metadata.items() if key in ("tags", "mystnb")}
+
+
+def main() -> int:
+    """Execute what is stale, a line for each notebook; return the number of failures."""
+    os.environ["TQDM_DISABLE"] = "1"  # a progress bar has no place in stored outputs
+    if "AECOURSE_DATA" in os.environ:  # kernels start in the notebook's folder
+        os.environ["AECOURSE_DATA"] = str(Path(os.environ["AECOURSE_DATA"]).resolve())
+    loaded = {path: nbformat.read(path, as_version=4) for path in notebooks()}
+    stale = [path for path, notebook in loaded.items() if is_stale(notebook)]
+    print(f"{len(loaded)} notebooks, {len(stale)} to execute")
+    failures = 0
+    for number, path in enumerate(stale, 1):
+        print(f"[{number}/{len(stale)}] {path.relative_to(ROOT)} …", end=" ", flush=True)
+        started = time.perf_counter()
+        try:
+            execute(loaded[path], path.parent)
+        except (CellExecutionError, TimeoutError, RuntimeError) as error:
+            failures += 1
+            print(f"failed, its old outputs are kept\n{error}")
+        else:
+            nbformat.write(loaded[path], path)
+            print(f"{time.perf_counter() - started:.0f} s")
+    return failures
+
+
+if __name__ == "__main__":
+    sys.exit(main())
