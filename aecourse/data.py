@@ -17,6 +17,7 @@ import torch
 from platformdirs import user_cache_path
 from torch import Tensor
 from torchvision.datasets import MNIST
+from torchvision.datasets.mnist import read_image_file, read_label_file
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms import functional as transforms
 
@@ -143,7 +144,7 @@ def rotations(image: Tensor, degrees: Iterable[float]) -> Tensor:
     Raises:
         ValueError: if it is not one image in [0, 1].
     """
-    image = image[None] if image.dim() == 3 else image
+    image = image[None] if isinstance(image, Tensor) and image.dim() == 3 else image
     check_images(image)
     if len(image) != 1:
         raise ValueError(f"got {len(image)} images, expected one; choose it with images[i]")
@@ -171,9 +172,16 @@ def _md5(path: Path) -> str:
 
 
 def _read_mnist(root: Path, origin: str) -> Dataset:
-    train, test = MNIST(root, train=True), MNIST(root, train=False)
-    images = [part.data.float().div_(255).unsqueeze(1) for part in (train, test)]
-    return Dataset("mnist", images[0], train.targets, images[1], test.targets, origin)
+    # Not through MNIST(root), which prefers old files in MNIST/processed, whose checksums nobody knows.
+    raw = root / "MNIST" / "raw"
+    parts = [
+        (
+            read_image_file(raw / f"{part}-images-idx3-ubyte").float().div_(255).unsqueeze(1),
+            read_label_file(raw / f"{part}-labels-idx1-ubyte"),
+        )
+        for part in ("train", "t10k")
+    ]
+    return Dataset("mnist", *parts[0], *parts[1], origin)
 
 
 def _download(cache: Path) -> None:

@@ -85,6 +85,8 @@ class Principal:
 
     def squared_error(self, images: Tensor, components: int) -> float:
         """Return the mean squared error per image when `components` coefficients are kept."""
+        if not 0 <= components <= len(self.directions):
+            raise ValueError(f"got components={components}, expected 0 to {len(self.directions)}; fit with more")
         return float(squared_errors(images, self.decode(self.encode(images, components))).mean())
 
 
@@ -177,7 +179,7 @@ def intrinsic_dimension(points: Tensor, *, neighbours: int = 20) -> float:
         raise ValueError(f"got {len(points)} points, expected more than {neighbours}, the number of neighbours")
     nearest = NearestNeighbors(n_neighbors=neighbours, algorithm="brute").fit(_array(points.flatten(1)))
     distances = nearest.kneighbors()[0]  # without each point itself
-    if (distances[:, 0] == 0).any():
+    if len(points.flatten(1).unique(dim=0)) < len(points):
         raise ValueError("some points coincide, so that their distance is 0; drop duplicates with torch.unique(dim=0)")
     logs = np.log(distances[:, -1:] / distances[:, :-1])
     return float(1 / logs.mean())

@@ -133,7 +133,7 @@ def fit(
 
     cuda = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(cuda), _progress(epochs * steps) as bar:
-        torch.manual_seed(seed)
+        _seed(device, seed)
         if checkpoint is not None and Path(checkpoint).exists():
             if not resume:
                 raise FileExistsError(
@@ -148,7 +148,7 @@ def fit(
                 sums: dict[str, float] = {}
                 for step, batch in enumerate(torch.randperm(len(data[0]), device=device).split(batch_size)):
                     for group in state.param_groups:
-                        group["lr"] = rate((epoch + step / steps) / epochs)
+                        group["lr"] = float(rate((epoch + step / steps) / epochs))
                     terms = model.loss(*(tensor[batch] for tensor in data))
                     for name, value in _finite(terms, epoch, step).items():
                         sums[name] = sums.get(name, 0.0) + value * len(batch)
@@ -185,12 +185,19 @@ def mean_loss(model: nn.Module, images: Tensors, *, batch_size: int = 1000, seed
     training, sums = model.training, {}
     model.eval()
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
-        torch.manual_seed(seed)
+        _seed(device, seed)
         for batch in zip(*(tensor.split(batch_size) for tensor in data), strict=True):
             for name, value in model.loss(*batch).items():
                 sums[name] = sums.get(name, 0.0) + value.item() * len(batch[0])
     model.train(training)
     return {name: total / len(data[0]) for name, total in sums.items()}
+
+
+def _seed(device, seed):
+    torch.default_generator.manual_seed(seed)
+    if device.type == "cuda":
+        with torch.cuda.device(device):
+            torch.cuda.manual_seed(seed)
 
 
 def _check_settings(**settings: int) -> None:
@@ -220,10 +227,15 @@ def _prepare(model: nn.Module, images: Tensors, device: torch.device) -> tuple[T
     return tuple(tensor.to(device) for tensor in data)
 
 
+def _in_notebook():
+    ipython = sys.modules.get("IPython")
+    return ipython is not None and getattr(ipython.get_ipython(), "kernel", None) is not None
+
+
 def _progress(total: int) -> tqdm:
     # A bar only where a person watches: a terminal or a notebook, not a log file.
     # TQDM_DISABLE=1, tqdm's own switch, keeps it out of stored notebooks.
-    watched = sys.stderr.isatty() or "ipykernel" in sys.modules
+    watched = sys.stderr.isatty() or _in_notebook()
     return tqdm(total=total, unit="step", leave=False, **({} if watched else {"disable": True}))
 
 
@@ -249,10 +261,15 @@ def _fingerprint(model, data, state, epochs, batch_size, rate, seed) -> dict[str
     """What must be equal for a resumed run to end where an unbroken one would have ended."""
     return {
         "model": type(model).__name__,
-        "optimizer": type(state).__name__,
+        "arguments": {
+            k: v
+            for k, v in vars(model).items()
+            if k[0] != "_" and k != "training" and isinstance(v, int | float | str | tuple)
+        },
+        "optimizer": [type(state).__name__, {k: v for k, v in state.defaults.items() if k != "lr"}],
         "epochs": epochs,  # None where nothing depends on it
         "batch_size": batch_size,
-        "lr": [rate(progress) for progress in (0.0, 0.25, 0.5, 0.75)],
+        "lr": [float(rate(progress)) for progress in (0.0, 0.25, 0.5, 0.75)],
         "seed": seed,
         "images": [zlib.crc32(tensor.cpu().contiguous().numpy()) for tensor in data],
     }

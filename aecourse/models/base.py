@@ -60,7 +60,7 @@ class Autoencoder(nn.Module):
             )
             raise ValueError(f"got codes of shape {tuple(latents.shape)}, expected {expected}; {hint}")
         if not torch.isfinite(latents).all():
-            raise ValueError(f"got codes that contain NaN or infinity, expected finite {expected}")
+            raise ValueError(f"got codes that contain NaN or infinity, expected finite {expected}; drop or repair them")
         return latents.to(self.device)
 
     @property

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .base import Autoencoder, check_images
-from .dense import dense_layers
+from .dense import _check_widths, dense_layers
 
 
 class Classifier(nn.Module):
@@ -23,8 +23,9 @@ class Classifier(nn.Module):
 
     def __init__(self, widths: tuple[int, ...] = (784, 256, 10), *, seed: int = 0):
         super().__init__()
+        _check_widths(widths, self.image_shape)
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+            torch.default_generator.manual_seed(seed)
             self.layers = dense_layers(widths)
 
     def forward(self, images: Tensor) -> Tensor:

@@ -51,7 +51,7 @@ class DenseAutoencoder(Autoencoder):
         self.latent_dim = widths[-1]
         self.reconstruction = reconstruction
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+            torch.default_generator.manual_seed(seed)
             self.encoder = dense_layers(widths, activation)
             self.decoder = dense_layers(widths[::-1], activation)
 
@@ -90,7 +90,7 @@ class LinearAutoencoder(Autoencoder):
         self.image_shape = tuple(image_shape)
         self.latent_dim = latent_dim
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+            torch.default_generator.manual_seed(seed)
             self.encoder = nn.Linear(pixels, latent_dim)
             self.decoder = nn.Linear(latent_dim, pixels)
 

@@ -1,0 +1,269 @@
+"""Every measure against brute force, scikit-learn, NumPy or a case whose answer is known."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from sklearn.decomposition import PCA
+
+from aecourse import evaluate, models
+
+
+@pytest.fixture
+def random():
+    return torch.Generator().manual_seed(0)
+
+
+@pytest.fixture
+def images(random):
+    return torch.rand(40, 1, 5, 5, generator=random)
+
+
+def test_encode_decode_and_reconstruct_equal_the_model_whatever_the_batch_size(images):
+    model = models.LinearAutoencoder(3, image_shape=(1, 5, 5))
+    codes = evaluate.encode(model, images, batch_size=7)
+    torch.testing.assert_close(codes, model.encode(images).detach())
+    torch.testing.assert_close(evaluate.decode(model, codes, batch_size=7), model.decode(codes).detach())
+    torch.testing.assert_close(evaluate.reconstruct(model, images), model(images).detach())
+    assert not codes.requires_grad
+
+
+def test_squared_errors_equal_hand_calculation():
+    images = torch.tensor([[[[0.0, 1.0]]], [[[0.5, 0.5]]]])
+    reconstructions = torch.tensor([[[[0.5, 1.0]]], [[[0.0, 1.0]]]])
+    assert evaluate.squared_errors(images, reconstructions).tolist() == [0.25, 0.5]
+
+
+def test_squared_errors_of_shapes_that_differ_are_an_error(images):
+    with pytest.raises(ValueError, match=r"\(40, 1, 5, 5\) and reconstructions of shape \(40, 25\)"):
+        evaluate.squared_errors(images, images.flatten(1))
+
+
+@pytest.mark.parametrize("components", [1, 4, 10])
+def test_principal_equals_scikit_learns_inverse_transform(images, components):
+    principal = evaluate.Principal(images, 10)
+    pca = PCA(components, svd_solver="full").fit(images.flatten(1).double().numpy())
+    expected = pca.inverse_transform(pca.transform(images.flatten(1).double().numpy()))
+    rebuilt = principal.decode(principal.encode(images, components))
+    np.testing.assert_allclose(rebuilt.flatten(1).numpy(), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("components", [1, 4, 10])
+def test_the_error_of_principal_is_the_sum_of_the_squared_singular_values_left_out(images, components):
+    flat = images.flatten(1).double().numpy()
+    singular = np.linalg.svd(flat - flat.mean(0), compute_uv=False)
+    expected = (singular[components:] ** 2).sum() / len(flat)
+    assert evaluate.Principal(images, 10).squared_error(images, components) == pytest.approx(expected, rel=1e-4)
+
+
+def test_the_directions_of_principal_are_those_of_the_singular_value_decomposition(images):
+    flat = images.flatten(1).double().numpy()
+    directions = np.linalg.svd(flat - flat.mean(0))[2][:6]
+    found = evaluate.Principal(images, 6).directions.double().numpy()
+    np.testing.assert_allclose(np.abs(found @ directions.T), np.eye(6), atol=1e-3)
+
+
+def test_principal_without_a_coefficient_is_the_mean_image(images):
+    principal = evaluate.Principal(images, 6)
+    rebuilt = principal.decode(principal.encode(images, 0))
+    torch.testing.assert_close(rebuilt, images.mean(0).expand_as(images))
+
+
+def test_principal_refuses_what_are_no_images(images):
+    with pytest.raises(ValueError, match="divide by 255"):
+        evaluate.Principal(images * 255, 3)
+
+
+def test_asking_principal_for_more_components_than_it_kept_is_an_error(images):
+    principal = evaluate.Principal(images, 6)
+    with pytest.raises(ValueError, match="7"):
+        principal.squared_error(images, 7)
+
+
+def test_a_subspace_makes_no_angle_with_itself_whatever_spans_it(random):
+    span = torch.randn(3, 8, generator=random, dtype=torch.float64)
+    mixed = torch.randn(3, 3, generator=random, dtype=torch.float64) @ span
+    assert evaluate.principal_angles(span, mixed).tolist() == pytest.approx([0] * 3, abs=1e-5)
+
+
+def test_orthogonal_subspaces_make_right_angles():
+    axes = torch.eye(5)
+    assert evaluate.principal_angles(axes[:2], axes[2:4]).tolist() == pytest.approx([90, 90])
+
+
+def test_the_angle_of_a_known_rotation_is_found_and_the_largest_comes_first():
+    axes = torch.eye(4, dtype=torch.float64)
+    turned = torch.stack(
+        [
+            math.cos(math.radians(20)) * axes[0] + math.sin(math.radians(20)) * axes[2],
+            math.cos(math.radians(65)) * axes[1] + math.sin(math.radians(65)) * axes[3],
+        ]
+    )
+    assert evaluate.principal_angles(axes[:2], turned).tolist() == pytest.approx([65, 20])
+
+
+def test_principal_angles_take_weights_that_require_gradients():
+    weights = torch.nn.Linear(4, 2).weight
+    assert evaluate.principal_angles(weights, weights).max() < 0.1
+
+
+@given(st.lists(st.tuples(*[st.floats(0, 2 * math.pi)] * 2), min_size=4, max_size=9))
+def test_circular_correlation_equals_the_sums_over_all_pairs(points):
+    first, second = zip(*points, strict=True)
+    sines = [(math.sin(a - c), math.sin(b - d)) for (a, b), (c, d) in itertools.combinations(points, 2)]
+    spread = sum(s * s for s, _ in sines) * sum(t * t for _, t in sines)
+    assume(spread > 1e-3)  # angles that nearly coincide have no correlation to speak of
+    expected = sum(s * t for s, t in sines) / math.sqrt(spread)
+    measured = evaluate.circular_correlation(*(torch.tensor(angles, dtype=torch.float64) for angles in (first, second)))
+    assert measured == pytest.approx(expected, abs=1e-6)
+
+
+def test_circular_correlation_of_turned_angles_is_one_and_of_reversed_ones_minus_one(random):
+    first = torch.rand(50, generator=random, dtype=torch.float64) * 2 * math.pi
+    assert evaluate.circular_correlation(first, first + 1.2) == pytest.approx(1)
+    assert evaluate.circular_correlation(first, 1.2 - first) == pytest.approx(-1)
+    evenly = torch.arange(36) * 2 * math.pi / 36
+    assert evaluate.circular_correlation(evenly, (evenly + 1.2) % (2 * math.pi)) == pytest.approx(1)
+
+
+def test_circular_correlation_of_unrelated_angles_is_near_zero(random):
+    first, second = torch.rand(2, 4000, generator=random) * 2 * math.pi
+    assert abs(evaluate.circular_correlation(first, second)) < 0.05
+
+
+def test_nearest_distance_equals_brute_force(random):
+    points, references = torch.rand(12, 1, 3, 3, generator=random), torch.rand(20, 1, 3, 3, generator=random)
+    expected = [min(math.dist(p, r) for r in references.flatten(1).tolist()) for p in points.flatten(1).tolist()]
+    assert evaluate.nearest_distance(points, references).tolist() == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_point_among_the_references_is_at_distance_zero(random):
+    references = torch.rand(20, 9, generator=random)
+    assert evaluate.nearest_distance(references[3:6], references).tolist() == pytest.approx([0] * 3, abs=1e-6)
+
+
+def _embedded(points, dimensions=50):
+    """Turn points into a space of more dimensions, which changes no distance."""
+    random = np.random.default_rng(1)
+    basis = np.linalg.qr(random.normal(size=(dimensions, points.shape[1])))[0]
+    return torch.from_numpy(points @ basis.T + 3).float()
+
+
+def test_the_intrinsic_dimension_of_a_plane_in_50_dimensions_is_two():
+    plane = np.random.default_rng(0).uniform(size=(1500, 2))
+    assert evaluate.intrinsic_dimension(_embedded(plane)) == pytest.approx(2, rel=0.1)
+
+
+def test_the_intrinsic_dimension_of_a_five_dimensional_ball_is_five():
+    random = np.random.default_rng(0)
+    directions = random.normal(size=(3000, 5))
+    ball = directions / np.linalg.norm(directions, axis=1, keepdims=True) * random.uniform(size=(3000, 1)) ** (1 / 5)
+    assert evaluate.intrinsic_dimension(_embedded(ball), neighbours=10) == pytest.approx(5, rel=0.1)
+
+
+def test_the_intrinsic_dimension_equals_the_formula_point_by_point(random):
+    points = torch.rand(30, 3, generator=random, dtype=torch.float64)
+    logs = []
+    for i, point in enumerate(points.tolist()):
+        others = sorted(math.dist(point, other) for j, other in enumerate(points.tolist()) if j != i)[:6]
+        logs += [math.log(others[-1] / distance) for distance in others[:-1]]
+    expected = len(logs) / sum(logs)
+    assert evaluate.intrinsic_dimension(points, neighbours=6) == pytest.approx(expected)
+
+
+def test_the_intrinsic_dimension_does_not_depend_on_the_unit(random):
+    points = torch.rand(100, 3, generator=random, dtype=torch.float64)
+    assert evaluate.intrinsic_dimension(points * 1000) == pytest.approx(evaluate.intrinsic_dimension(points))
+
+
+def test_too_few_points_have_no_intrinsic_dimension():
+    with pytest.raises(ValueError, match="got 20 points, expected more than 20"):
+        evaluate.intrinsic_dimension(torch.rand(20, 3))
+
+
+@pytest.mark.parametrize("dimensions", [1, 3, 784])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_points_that_coincide_have_no_intrinsic_dimension(random, dimensions, dtype):
+    points = torch.rand(60, dimensions, generator=random, dtype=dtype)
+    points[1] = points[0]
+    with pytest.raises(ValueError, match=r"coincide.*torch\.unique"):
+        evaluate.intrinsic_dimension(points)
+
+
+@given(*[st.lists(st.integers(0, 8), min_size=1, max_size=12)] * 2)
+def test_roc_auc_is_the_share_of_pairs_in_the_right_order_with_ties_counting_half(normal, anomalous):
+    pairs = list(itertools.product(normal, anomalous))
+    expected = sum((a > n) + 0.5 * (a == n) for n, a in pairs) / len(pairs)
+    measured = evaluate.roc_auc(torch.tensor(normal).float(), torch.tensor(anomalous).float())
+    assert measured == pytest.approx(expected)
+
+
+def _blobs(random, count=60, distance=10.0):
+    labels = torch.arange(3).repeat_interleave(count)
+    return torch.randn(len(labels), 4, generator=random) + distance * torch.eye(4)[labels], labels
+
+
+def test_knn_labels_separate_blobs_rightly_and_shuffled_ones_by_chance(random):
+    points, labels = _blobs(random)
+    assert evaluate.knn_accuracy(points, labels) == 1
+    shuffled = labels[torch.randperm(len(labels), generator=random)]
+    assert evaluate.knn_accuracy(points, shuffled) == pytest.approx(1 / 3, abs=0.15)
+
+
+def test_knn_accuracy_counts_votes_as_brute_force_does(random):
+    points, labels = _blobs(random, count=20, distance=1.5)
+    order = torch.randperm(60, generator=random)
+    points, labels = points[order], labels[order]
+    # With as many folds as a class has points, each fold holds the next one of every class.
+    measured = evaluate.knn_accuracy(points, labels, neighbours=1, folds=20)
+    members = [torch.where(labels == label)[0] for label in range(3)]
+    right = 0
+    for fold in range(20):
+        left_out = torch.stack([own[fold] for own in members])
+        kept = [i for i in range(60) if i not in left_out]
+        for i in left_out.tolist():
+            nearest = min(kept, key=lambda j: math.dist(points[i].tolist(), points[j].tolist()))
+            right += int(labels[nearest] == labels[i])
+    assert measured == pytest.approx(right / 60)
+
+
+def test_a_probe_separates_blobs_and_gives_the_same_accuracy_every_time(random):
+    train, test = _blobs(random, distance=3.0), _blobs(random, distance=3.0)
+    first, again = (evaluate.probe_accuracy(*train, *test, per_class=5, seed=2) for _ in range(2))
+    assert first == again
+    assert first > 0.7
+
+
+def test_a_probe_with_more_labels_than_a_class_has_is_an_error(random):
+    points, labels = _blobs(random)
+    with pytest.raises(ValueError, match="got per_class=61, but class 0 has only 60 points"):
+        evaluate.probe_accuracy(points, labels, points, labels, per_class=61)
+
+
+def test_a_probe_does_not_care_about_units(random):
+    (train, labels), (test, test_labels) = _blobs(random, distance=2.0), _blobs(random, distance=2.0)
+    units = torch.tensor([1e-3, 1.0, 50.0, 7.0])
+    plain = evaluate.probe_accuracy(train, labels, test, test_labels, per_class=10)
+    scaled = evaluate.probe_accuracy(train * units, labels, test * units, test_labels, per_class=10)
+    assert scaled == pytest.approx(plain, abs=0.01)
+
+
+def test_a_probe_of_few_labels_depends_on_which_the_seed_chooses(random):
+    points, labels = _blobs(random, distance=3.0)
+    accuracies = {evaluate.probe_accuracy(points, labels, points, labels, per_class=1, seed=seed) for seed in range(8)}
+    assert len(accuracies) > 1
+
+
+def test_a_probe_sees_exactly_per_class_points_of_each_class(random, monkeypatch):
+    points, labels = _blobs(random)
+    seen = []
+    fit = evaluate.LogisticRegression.fit
+    monkeypatch.setattr(
+        evaluate.LogisticRegression, "fit", lambda self, x, y: (seen.extend(y.tolist()), fit(self, x, y))[1]
+    )
+    evaluate.probe_accuracy(points, labels, points, labels, per_class=7)
+    assert sorted(seen) == [0] * 7 + [1] * 7 + [2] * 7

@@ -1,0 +1,332 @@
+"""The protocol that every model keeps, its errors, and its arithmetic against plain NumPy."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from aecourse import models
+
+# One small instance of every autoencoder in the catalogue; a new variant gets its line here.
+BUILDERS = {
+    "DenseAutoencoder": lambda **seed: models.DenseAutoencoder((784, 20, 3), **seed),
+    "LinearAutoencoder": lambda **seed: models.LinearAutoencoder(3, **seed),
+}
+
+
+def _autoencoders():
+    found = {name: getattr(models, name) for name in models.__all__}
+    classes = {
+        name for name, thing in found.items() if isinstance(thing, type) and issubclass(thing, models.Autoencoder)
+    }
+    return classes - {"Autoencoder"}  # the protocol itself
+
+
+@pytest.fixture(params=BUILDERS)
+def build(request):
+    return BUILDERS[request.param]
+
+
+@pytest.fixture
+def images():
+    return torch.rand(5, 1, 28, 28, generator=torch.Generator().manual_seed(0))
+
+
+def _weights_equal(first, second):
+    mine, yours = first.state_dict(), second.state_dict()
+    return mine.keys() == yours.keys() and all(torch.equal(mine[name], yours[name]) for name in mine)
+
+
+def test_every_autoencoder_of_the_catalogue_is_tested_here():
+    assert _autoencoders() == set(BUILDERS)
+
+
+def test_encode_decode_and_forward_have_the_shapes_of_the_protocol(build, images):
+    model = build()
+    codes = model.encode(images)
+    assert codes.shape == (5, model.latent_dim) == (5, 3)
+    assert model.decode(codes).shape == (5, 1, 28, 28)
+    assert model(images).shape == (5, 1, 28, 28)
+    assert {codes.dtype, model.decode(codes).dtype} == {torch.float32}
+
+
+def test_calling_a_model_is_encoding_and_then_decoding(build, images):
+    model = build()
+    assert torch.equal(model(images), model.decode(model.encode(images)))
+
+
+def test_the_loss_is_named_finite_scalars_with_a_total_that_has_a_gradient(build, images):
+    model = build()
+    terms = model.loss(images)
+    assert {"total", "reconstruction"} <= terms.keys()
+    assert all(term.shape == () and torch.isfinite(term) for term in terms.values())
+    terms["total"].backward()
+    gradients = {name: parameter.grad for name, parameter in model.named_parameters()}
+    assert all(gradient is not None and torch.isfinite(gradient).all() for gradient in gradients.values())
+    assert all(gradients[name].any() for name in gradients if name.endswith("weight"))
+
+
+def test_the_loss_of_a_batch_is_the_mean_over_its_images(build, images):
+    model = build()
+    together = model.loss(images)["total"].item()
+    alone = [model.loss(image[None])["total"].item() for image in images]
+    assert together == pytest.approx(np.mean(alone), rel=1e-5)
+
+
+def test_one_image_does_not_change_what_becomes_of_another(build, images):
+    model = build().eval()
+    torch.testing.assert_close(model(images)[:2], model(images[:2]), rtol=1e-4, atol=1e-5)
+
+
+def test_the_protocol_itself_promises_no_arithmetic(images):
+    protocol = models.Autoencoder()
+    for call in (protocol.encode, protocol.decode, protocol, protocol.loss):
+        with pytest.raises(NotImplementedError):
+            call(images)
+
+
+def test_a_dense_model_decodes_any_code_into_the_range_of_images():
+    model = models.DenseAutoencoder((784, 20, 3))
+    decoded = model.decode(torch.randn(50, 3, generator=torch.Generator().manual_seed(1)) * 1e4)
+    assert decoded.min() >= 0
+    assert decoded.max() <= 1
+    assert decoded.max() - decoded.min() > 0.5
+
+
+def test_a_linear_model_is_linear_up_to_its_offset(images):
+    model = models.LinearAutoencoder(3)
+    first, second = images[:1], images[1:2]
+    torch.testing.assert_close(model((first + second) / 2), (model(first) + model(second)) / 2)
+
+
+def test_a_model_works_on_images_of_another_shape():
+    model = models.DenseAutoencoder((12, 5, 2), image_shape=(3, 2, 2))
+    assert model(torch.rand(4, 3, 2, 2)).shape == (4, 3, 2, 2)
+    assert models.LinearAutoencoder(2, image_shape=(3, 2, 2))(torch.rand(4, 3, 2, 2)).shape == (4, 3, 2, 2)
+
+
+def test_the_same_seed_gives_the_same_weights(build):
+    assert _weights_equal(build(seed=3), build(seed=3))
+
+
+def test_another_seed_gives_other_weights(build):
+    assert not _weights_equal(build(seed=3), build(seed=4))
+
+
+@pytest.mark.parametrize("name", [*BUILDERS, "Classifier"])
+def test_building_a_model_neither_uses_nor_moves_the_global_random_state(name):
+    build = {**BUILDERS, "Classifier": models.Classifier}[name]
+    torch.manual_seed(11)
+    first, before = build(), torch.get_rng_state()
+    torch.manual_seed(12)
+    after = build()
+    assert _weights_equal(first, after)
+    torch.manual_seed(11)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("name", [*BUILDERS, "Classifier"])
+def test_building_a_model_does_not_seed_the_gpus(name, monkeypatch):
+    seeded = []
+    monkeypatch.setattr(torch.cuda, "manual_seed_all", seeded.append)
+    {**BUILDERS, "Classifier": models.Classifier}[name]()
+    assert seeded == []
+
+
+def _numpy_weights(layers):
+    return [
+        (layer.weight.detach().numpy().astype(float), layer.bias.detach().numpy().astype(float))
+        for layer in layers
+        if isinstance(layer, nn.Linear | nn.LayerNorm)
+    ]
+
+
+def _numpy_stack(layers, values):
+    """Linear, (layer norm, ReLU, linear)…, as the docstring of dense_layers says."""
+    weights = _numpy_weights(layers)
+    values = values @ weights[0][0].T + weights[0][1]
+    for (gain, shift), (matrix, offset) in zip(weights[1::2], weights[2::2], strict=True):
+        centred = values - values.mean(1, keepdims=True)
+        values = centred / np.sqrt((centred**2).mean(1, keepdims=True) + 1e-5) * gain + shift
+        values = np.maximum(values, 0) @ matrix.T + offset
+    return values
+
+
+def _sigmoid(logits):
+    return 1 / (1 + np.exp(-logits))
+
+
+@pytest.mark.parametrize("reconstruction", ["cross_entropy", "squared_error"])
+def test_the_dense_loss_equals_the_same_arithmetic_in_numpy(reconstruction):
+    model = models.DenseAutoencoder((4, 6, 3, 2), image_shape=(1, 2, 2), reconstruction=reconstruction, seed=5)
+    images = torch.rand(3, 1, 2, 2, generator=torch.Generator().manual_seed(2))
+    pixels = images.flatten(1).double().numpy()
+    codes = _numpy_stack(model.encoder, pixels)
+    white = _sigmoid(_numpy_stack(model.decoder, codes))
+    np.testing.assert_allclose(model.encode(images).detach().numpy(), codes, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(model(images).detach().numpy().reshape(3, 4), white, rtol=1e-4, atol=1e-5)
+    if reconstruction == "cross_entropy":
+        costs = -(pixels * np.log(white) + (1 - pixels) * np.log(1 - white))
+    else:
+        costs = (white - pixels) ** 2
+    terms = model.loss(images)
+    assert terms["total"].item() == pytest.approx(costs.sum(1).mean(), rel=1e-4)
+    assert terms["reconstruction"].item() == terms["total"].item()
+
+
+def test_the_linear_loss_equals_the_same_arithmetic_in_numpy():
+    model = models.LinearAutoencoder(2, image_shape=(1, 2, 2), seed=5)
+    images = torch.rand(3, 1, 2, 2, generator=torch.Generator().manual_seed(2))
+    pixels = images.flatten(1).double().numpy()
+    (down, shift), (up, offset) = _numpy_weights([model.encoder, model.decoder])
+    rebuilt = (pixels @ down.T + shift) @ up.T + offset
+    np.testing.assert_allclose(model(images).detach().numpy().reshape(3, 4), rebuilt, rtol=1e-4, atol=1e-5)
+    assert model.loss(images)["total"].item() == pytest.approx(((rebuilt - pixels) ** 2).sum(1).mean(), rel=1e-4)
+
+
+def test_the_classifiers_loss_is_the_mean_negative_log_probability_of_the_labels():
+    model = models.Classifier((784, 12, 10), seed=1)
+    images = torch.rand(4, 1, 28, 28, generator=torch.Generator().manual_seed(2))
+    labels = torch.tensor([0, 9, 3, 3])
+    logits = _numpy_stack(model.layers, images.flatten(1).double().numpy())
+    chances = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    np.testing.assert_allclose(model(images).detach().numpy(), chances, rtol=1e-4, atol=1e-5)
+    by_hand = -np.log(chances[range(4), labels]).mean()
+    assert model.loss(images, labels)["total"].item() == pytest.approx(by_hand, rel=1e-4)
+
+
+def test_the_decoder_is_the_mirror_image_of_the_encoder():
+    model = models.DenseAutoencoder((784, 20, 7, 3))
+    widths = [
+        [(layer.in_features, layer.out_features) for layer in half if isinstance(layer, nn.Linear)]
+        for half in (model.encoder, model.decoder)
+    ]
+    assert widths == [[(784, 20), (20, 7), (7, 3)], [(3, 7), (7, 20), (20, 784)]]
+
+
+def test_dense_layers_end_without_a_norm_or_a_non_linearity():
+    kinds = [type(layer) for layer in models.dense_layers((5, 4, 3, 2), nn.Tanh)]
+    assert kinds == [nn.Linear, nn.LayerNorm, nn.Tanh, nn.Linear, nn.LayerNorm, nn.Tanh, nn.Linear]
+
+
+def test_dense_layers_start_with_hes_spread_and_no_offsets():
+    torch.manual_seed(0)
+    linear = models.dense_layers((500, 400, 2))[0]
+    assert linear.weight.std().item() == pytest.approx(math.sqrt(2 / 500), rel=0.02)
+    assert not linear.bias.any()
+
+
+GOOD = torch.full((2, 1, 28, 28), 0.5)
+WITH_NAN = GOOD.clone()
+WITH_NAN[1, 0, 3, 3] = math.nan
+
+BAD_IMAGES = {
+    "uint8": ((GOOD * 255).to(torch.uint8), "dtype torch.uint8", "images.float() / 255"),
+    "0 to 255": (GOOD * 255, "pixel values from 127.5 to 127.5", "divide by 255"),
+    "negative": (GOOD - 1, "pixel values from -0.5 to -0.5", "rescale or clamp"),
+    "infinite": (GOOD / 0, "pixel values from inf to inf", "rescale or clamp"),
+    "NaN": (WITH_NAN, "NaN pixels in 1 of 2 images", "drop or repair"),
+    "float64": (GOOD.double(), "dtype torch.float64", "call .float() first"),
+    "float16": (GOOD.half(), "dtype torch.float16", "call .float() first"),
+    "NumPy array": (GOOD.numpy(), "ndarray", "torch.as_tensor"),
+    "list": ([GOOD], "list", "torch.as_tensor"),
+    "single image": (GOOD[0], "shape (1, 28, 28)", "images[None]"),
+    "no channel": (GOOD[:, 0], "shape (2, 28, 28)", "images.reshape(-1, 1, 28, 28)"),
+    "flattened": (GOOD.flatten(1), "shape (2, 784)", "images.reshape(-1, 1, 28, 28)"),
+    "other size": (GOOD[..., :14, :14], "shape (2, 1, 14, 14)", "resize"),
+    "colour and odd size": (torch.zeros(2, 3, 5, 5), "shape (2, 3, 5, 5)", "resize"),
+    "empty": (GOOD[:0], "no images (shape (0, 1, 28, 28))", "N of at least 1"),
+    "a number": (torch.tensor(0.5), "shape ()", "resize"),
+}
+
+BAD_CODES = {
+    "NumPy array": (np.zeros((2, 3), dtype=np.float32), "ndarray", "torch.tensor("),
+    "float64": (torch.zeros(2, 3).double(), "dtype torch.float64", "call .float() first"),
+    "whole numbers": (torch.zeros(2, 3).long(), "dtype torch.int64", "call .float() first"),
+    "too wide": (torch.zeros(2, 4), "shape (2, 4)", "code has 3 numbers per image"),
+    "too narrow": (torch.zeros(2, 2), "shape (2, 2)", "code has 3 numbers per image"),
+    "single code": (torch.zeros(3), "shape (3,)", "codes[None]"),
+    "NaN": (torch.full((2, 3), math.nan), "NaN or infinity", "; "),
+    "infinite": (torch.full((2, 3), math.inf), "NaN or infinity", "; "),
+}
+
+
+def _assert_helpful(error, came, expected, advice):
+    message = str(error.value)
+    assert message.startswith("got ")
+    assert came in message
+    assert "expected " in message.split(expected)[0]
+    assert advice in message.split(expected)[1]
+
+
+@pytest.mark.parametrize("call", ["encode", "forward"])
+@pytest.mark.parametrize("bad", BAD_IMAGES)
+def test_bad_images_are_an_error_that_says_what_came_what_was_expected_and_what_to_do(build, call, bad):
+    images, came, advice = BAD_IMAGES[bad]
+    with pytest.raises(ValueError, match="got ") as error:
+        getattr(build(), call)(images)
+    _assert_helpful(error, came, "a float32 tensor of shape (N, 1, 28, 28) with values in [0, 1]", advice)
+
+
+@pytest.mark.parametrize("bad", BAD_IMAGES)
+def test_the_classifier_refuses_the_same_bad_images(bad):
+    images, came, advice = BAD_IMAGES[bad]
+    with pytest.raises(ValueError, match="got ") as error:
+        models.Classifier((784, 4, 10))(images)
+    _assert_helpful(error, came, "a float32 tensor of shape (N, 1, 28, 28) with values in [0, 1]", advice)
+
+
+@pytest.mark.parametrize("bad", BAD_CODES)
+def test_bad_codes_are_an_error_that_says_what_came_what_was_expected_and_what_to_do(build, bad):
+    codes, came, advice = BAD_CODES[bad]
+    with pytest.raises(ValueError, match="got ") as error:
+        build().decode(codes)
+    _assert_helpful(error, came, "float32 codes of shape (N, 3)", advice)
+
+
+def test_good_images_are_returned_as_they_are():
+    assert models.check_images(GOOD) is GOOD
+    for edge in (torch.zeros(1, 1, 28, 28), torch.ones(1, 1, 28, 28)):
+        assert models.check_images(edge) is edge
+
+
+def test_the_message_names_the_shape_that_this_model_takes():
+    model = models.LinearAutoencoder(2, image_shape=(3, 2, 2))
+    with pytest.raises(ValueError, match=r"expected a float32 tensor of shape \(N, 3, 2, 2\)"):
+        model.encode(GOOD)
+
+
+@pytest.mark.parametrize(
+    ("widths", "message"),
+    [
+        ((784,), "at least two whole numbers"),
+        ((), "at least two whole numbers"),
+        ((784, 0), "above 0"),
+        ((784, -3, 2), "above 0"),
+        ((784, 2.0), "whole numbers"),
+        ((784, "2"), "whole numbers"),
+        ((28, 2), "begin with 28, expected 784"),
+    ],
+)
+def test_widths_that_make_no_dense_model_are_an_error(widths, message):
+    with pytest.raises(ValueError, match=f"got widths.*{message}"):
+        models.DenseAutoencoder(widths)
+
+
+@pytest.mark.parametrize("widths", [(784,), (784, 0, 10), (100, 10)])
+def test_widths_that_make_no_classifier_are_an_error(widths):
+    with pytest.raises(ValueError, match="got widths"):
+        models.Classifier(widths)
+
+
+@pytest.mark.parametrize("latent_dim", [0, -1, 2.5])
+def test_a_linear_model_without_a_code_is_an_error(latent_dim):
+    with pytest.raises(ValueError, match="got widths"):
+        models.LinearAutoencoder(latent_dim)
+
+
+def test_an_unknown_reconstruction_loss_is_an_error():
+    with pytest.raises(ValueError, match="got reconstruction='mse', expected 'cross_entropy' or 'squared_error'"):
+        models.DenseAutoencoder((784, 2), reconstruction="mse")

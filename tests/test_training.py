@@ -1,0 +1,705 @@
+"""The loop: determinism, what the History holds, what stops it, and what a checkpoint brings back."""
+
+import io
+import itertools
+import math
+import os
+import pickle
+import sys
+import types
+import warnings
+import zipfile
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from aecourse import checkpoint, models, training
+
+SHAPE = (1, 4, 4)
+
+
+@pytest.fixture(scope="module")
+def images():
+    return torch.rand(26, *SHAPE, generator=torch.Generator().manual_seed(0))
+
+
+class Denoising(models.LinearAutoencoder):
+    """A model that draws noise in its loss, as a VAE does, so that the order of random numbers matters."""
+
+    def loss(self, images):
+        noisy = images + 0.3 * torch.randn_like(images)
+        error = (self.decoder(self.encoder(noisy.flatten(1))) - images.flatten(1)).square().sum() / len(images)
+        size = self.encoder.weight.square().sum()
+        return {"total": error + 0.01 * size, "reconstruction": error, "weight": size}
+
+
+class Stub(nn.Module):
+    """A model whose loss terms are functions of the images and of how often they were asked for."""
+
+    def __init__(self, terms=lambda images, call: {"total": images.mean()}):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(()))
+        self.terms = terms
+        self.calls = 0
+        self.modes = []
+        self.batches = []
+
+    def check_images(self, images):
+        return images
+
+    def loss(self, images):
+        self.calls += 1
+        self.modes.append(self.training)
+        self.batches.append(images.clone())
+        terms = self.terms(images, self.calls)
+        return {name: value + 0 * self.weight for name, value in terms.items()}
+
+
+def denoising(seed=1):
+    return Denoising(3, image_shape=SHAPE, seed=seed)
+
+
+def fit(model, images, **settings):
+    return training.fit(model, images, **{"epochs": 3, "batch_size": 8, "device": "cpu", **settings})
+
+
+def weights(model):
+    return {name: value.clone() for name, value in model.state_dict().items()}
+
+
+def equal(first, second):
+    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_the_same_seed_gives_the_same_weights_and_history_bit_for_bit(images):
+    first, second = denoising(), denoising()
+    histories = [fit(model, images, seed=4) for model in (first, second)]
+    assert equal(weights(first), weights(second))
+    assert histories[0].train == histories[1].train
+
+
+def test_another_seed_gives_other_weights(images):
+    first, second = denoising(), denoising()
+    fit(first, images, seed=4)
+    fit(second, images, seed=5)
+    assert not equal(weights(first), weights(second))
+
+
+def test_the_global_random_state_neither_matters_nor_moves(images):
+    first, second = denoising(), denoising()
+    torch.manual_seed(1)
+    before = torch.get_rng_state()
+    fit(first, images, validation=images)
+    assert torch.equal(torch.get_rng_state(), before)
+    torch.manual_seed(2)
+    fit(second, images, validation=images)
+    assert equal(weights(first), weights(second))
+
+
+def test_training_on_the_cpu_does_not_seed_the_gpus(images, monkeypatch):
+    seeded = []
+    monkeypatch.setattr(torch.cuda, "manual_seed_all", seeded.append)
+    model = Stub()
+    fit(model, images, validation=images)
+    training.mean_loss(model, images)
+    assert seeded == []
+
+
+def test_validation_does_not_change_the_weights_even_of_a_model_that_draws_noise(images):
+    first, second = denoising(), denoising()
+    without = fit(first, images)
+    held_out = fit(second, images, validation=images[:10])
+    assert equal(weights(first), weights(second))
+    assert without.train == held_out.train
+
+
+def test_each_epoch_sees_every_image_once_in_a_new_order():
+    numbers = torch.arange(10.0).reshape(10, 1)
+    model = Stub()
+    fit(model, numbers, epochs=2, batch_size=4)
+    assert [len(batch) for batch in model.batches] == [4, 4, 2, 4, 4, 2]
+    first, second = torch.cat(model.batches[:3]).flatten(), torch.cat(model.batches[3:]).flatten()
+    assert sorted(first.tolist()) == sorted(second.tolist()) == list(range(10))
+    assert first.tolist() != list(range(10))
+    assert first.tolist() != second.tolist()
+
+
+def test_fit_equals_adam_written_by_hand(images):
+    model = models.LinearAutoencoder(3, image_shape=SHAPE, seed=2)
+    by_hand = {name: value.double() for name, value in weights(model).items()}
+    fit(model, images, epochs=4, batch_size=8, lr=0.01, seed=6)
+
+    pixels = images.flatten(1).double()
+    moments = {name: (torch.zeros_like(value), torch.zeros_like(value)) for name, value in by_hand.items()}
+    generator, step = torch.Generator().manual_seed(6), 0
+    for _ in range(4):
+        order = torch.randperm(26, generator=generator)
+        for chosen in (order[:8], order[8:16], order[16:24], order[24:]):
+            step += 1
+            x, count = pixels[chosen], len(chosen)
+            code = x @ by_hand["encoder.weight"].T + by_hand["encoder.bias"]
+            wrong = 2 * (code @ by_hand["decoder.weight"].T + by_hand["decoder.bias"] - x) / count
+            back = wrong @ by_hand["decoder.weight"]
+            gradients = {
+                "encoder.weight": back.T @ x,
+                "encoder.bias": back.sum(0),
+                "decoder.weight": wrong.T @ code,
+                "decoder.bias": wrong.sum(0),
+            }
+            for name, gradient in gradients.items():
+                mean, square = moments[name]
+                mean.mul_(0.9).add_(0.1 * gradient)
+                square.mul_(0.95).add_(0.05 * gradient**2)
+                corrected = mean / (1 - 0.9**step), square / (1 - 0.95**step)
+                by_hand[name] = by_hand[name] - 0.01 * corrected[0] / (corrected[1].sqrt() + 1e-8)
+
+    for name, value in weights(model).items():
+        torch.testing.assert_close(value.double(), by_hand[name], rtol=1e-3, atol=1e-4)
+
+
+def test_the_loss_of_an_epoch_weighs_a_short_last_batch_by_its_images():
+    numbers = torch.tensor([0.0, 1.0, 2.0, 3.0, 40.0]).reshape(5, 1)
+    history = fit(Stub(), numbers, epochs=3, batch_size=2, validation=numbers)
+    assert history.train["total"] == pytest.approx([46 / 5] * 3)
+    assert history.validation["total"] == pytest.approx([46 / 5] * 3)
+
+
+def test_mean_loss_weighs_a_short_last_batch_by_its_images():
+    numbers = torch.tensor([0.0, 1.0, 2.0, 3.0, 40.0]).reshape(5, 1)
+    assert training.mean_loss(Stub(), numbers, batch_size=3) == {"total": pytest.approx(46 / 5)}
+
+
+def test_the_history_has_every_term_once_per_epoch(images):
+    history = fit(denoising(), images, epochs=4, validation=images[:5])
+    assert len(history) == len(history.seconds) == 4
+    assert list(history.train) == list(history.validation) == ["total", "reconstruction", "weight"]
+    assert {len(values) for values in (*history.train.values(), *history.validation.values())} == {4}
+    assert all(seconds > 0 for seconds in history.seconds)
+    assert not history.interrupted
+
+
+def test_without_validation_images_the_history_has_none(images):
+    assert fit(Stub(), images).validation == {}
+
+
+def test_the_total_in_the_history_is_the_sum_of_its_terms(images):
+    train = fit(denoising(), images).train
+    for total, error, size in zip(*train.values(), strict=True):
+        assert total == pytest.approx(error + 0.01 * size, rel=1e-5)
+
+
+def test_the_repr_of_a_history_says_how_it_ended(images):
+    history = fit(Stub(), torch.full((4, 1), 0.25), epochs=2, validation=torch.full((4, 1), 0.5))
+    assert repr(history) == "History of 2 epochs; last: total 0.25, validation total 0.5"
+    assert repr(training.History()) == "History of 0 epochs; last: none finished"
+
+
+def test_the_model_trains_in_training_mode_is_validated_in_evaluation_mode_and_ends_there():
+    model = Stub()
+    fit(model, torch.rand(6, 1), epochs=2, batch_size=3, validation=torch.rand(2, 1))
+    assert model.modes == [True, True, False, True, True, False]
+    assert not model.training
+
+
+@pytest.mark.parametrize("mode", [True, False])
+def test_mean_loss_leaves_the_model_in_the_mode_it_was_in(mode):
+    model = Stub().train(mode)
+    training.mean_loss(model, torch.rand(6, 1))
+    assert model.modes == [False]
+    assert model.training is mode
+
+
+def test_mean_loss_draws_the_models_noise_from_its_seed(images):
+    model = denoising()
+    first, again, other = (training.mean_loss(model, images, seed=seed) for seed in (0, 0, 1))
+    assert first == again
+    assert first["reconstruction"] != other["reconstruction"]
+
+
+def test_training_reduces_the_loss_on_images_it_never_saw(digits):
+    model = models.DenseAutoencoder((784, 64, 8))
+    before = training.mean_loss(model, digits.test_images)["total"]
+    history = fit(model, digits.train_images, epochs=3, batch_size=64, validation=digits.test_images)
+    after = training.mean_loss(model, digits.test_images)["total"]
+    assert after < 0.6 * before
+    assert history.validation["total"][-1] == pytest.approx(after, rel=1e-5)
+
+
+def test_a_classifier_trained_on_images_and_labels_recognises_most_digits(digits):
+    model = models.Classifier((784, 64, 10))
+    fit(model, (digits.train_images, digits.train_labels), epochs=5, batch_size=64)
+    accuracy = (model(digits.test_images).argmax(1) == digits.test_labels).float().mean().item()
+    assert accuracy > 0.85
+
+
+class Recorder(torch.optim.SGD):
+    """An optimiser that remembers the learning rate of every step."""
+
+    def __init__(self, parameters):
+        super().__init__(parameters, lr=123.0)
+        self.rates = []
+
+    def step(self, closure=None):
+        self.rates.append(self.param_groups[0]["lr"])
+        return super().step(closure)
+
+
+def _rates(lr, epochs, count, batch_size):
+    made = []
+
+    def recorder(parameters):
+        made.append(Recorder(parameters))
+        return made[-1]
+
+    fit(Stub(), torch.rand(count, 1), epochs=epochs, batch_size=batch_size, lr=lr, optimizer=recorder)
+    return made[0].rates
+
+
+def test_a_constant_learning_rate_replaces_the_optimisers_own():
+    assert _rates(0.25, 2, 5, 2) == [0.25] * 6
+
+
+def test_a_learning_rate_function_is_followed_step_by_step():
+    assert _rates(lambda progress: 10 + progress, 2, 5, 2) == pytest.approx([10 + step / 6 for step in range(6)])
+
+
+def test_cosine_rises_to_its_peak_and_falls_to_zero():
+    rate = training.cosine(2.0)
+    assert [rate(progress) for progress in (0, 0.5, 1)] == pytest.approx([2, 1, 0])
+    assert rate(0.25) == pytest.approx(1 + math.sqrt(0.5))
+    warm = training.cosine(2.0, warmup=0.2)
+    assert [warm(progress) for progress in (0, 0.1, 0.2, 0.6, 1)] == pytest.approx([0, 1, 2, 1, 0])
+
+
+def test_the_default_optimiser_is_fused_adam_with_a_short_memory():
+    optimizer = training.adam([nn.Parameter(torch.ones(1))])
+    assert isinstance(optimizer, torch.optim.Adam)
+    assert optimizer.defaults["betas"] == (0.9, 0.95)
+    assert optimizer.defaults["fused"] is True
+
+
+class Exploding(models.LinearAutoencoder):
+    """Fails at one step: a term becomes what it must not be."""
+
+    def __init__(self, bad, at, **settings):
+        super().__init__(3, **settings)
+        self.bad, self.at, self.calls, self.before = bad, at, 0, None
+
+    def loss(self, images):
+        self.calls += 1
+        terms = super().loss(images)
+        if self.calls == self.at:
+            self.before = weights(self)
+            penalty = self.encoder.weight.sum() * 0 + self.bad
+            return {"total": terms["total"] + penalty, "reconstruction": terms["total"], "penalty": penalty}
+        return {**terms, "penalty": terms["total"] * 0}
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+def test_a_loss_that_is_not_finite_stops_with_epoch_step_and_the_guilty_term(images, bad):
+    model = Exploding(bad, at=7, image_shape=SHAPE)  # 26 images in batches of 8 are 4 steps
+    with pytest.raises(FloatingPointError, match=r"'penalty' became -?(nan|inf) in epoch 2, step 3"):
+        fit(model, images)
+    assert equal(weights(model), model.before)
+    assert all(torch.isfinite(value).all() for value in weights(model).values())
+    assert not model.training
+
+
+def interrupted(at):
+    """A denoising model that presses Ctrl-C when its loss is asked for the `at`-th time."""
+    model, calls = denoising(), itertools.count(1)
+    plain_loss = model.loss
+
+    def loss(images):
+        if next(calls) == at:
+            raise KeyboardInterrupt
+        return plain_loss(images)
+
+    model.loss = loss
+    return model
+
+
+def test_ctrl_c_returns_the_finished_epochs_a_warning_and_a_usable_model(images):
+    unbroken = fit(denoising(), images, epochs=2)
+    model = interrupted(at=11)  # step 3 of epoch 3
+    with pytest.warns(UserWarning, match=r"Ctrl-C in epoch 3 of 5") as caught:
+        history = fit(model, images, epochs=5)
+    assert len(caught) == 1
+    assert caught[0].filename == __file__
+    assert history.interrupted
+    assert len(history) == 2
+    assert history.train == unbroken.train
+    assert not model.training
+    assert model(images).shape == images.shape
+
+
+def test_ctrl_c_in_the_first_epoch_returns_an_empty_history(images):
+    with pytest.warns(UserWarning, match="Ctrl-C in epoch 1 of 3"):
+        history = fit(interrupted(at=1), images)
+    assert history.interrupted
+    assert len(history) == 0
+    assert history.train == {}
+
+
+def test_ctrl_c_leaves_the_global_random_state_alone(images):
+    torch.manual_seed(9)
+    before = torch.get_rng_state()
+    with pytest.warns(UserWarning, match="Ctrl-C"):
+        fit(interrupted(at=6), images)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def falling(progress):
+    return 0.02 * (1 - progress)
+
+
+@pytest.mark.parametrize("lr", [0.01, falling, training.cosine(0.02, 0.1)], ids=["constant", "falling", "cosine"])
+def test_an_interrupted_run_that_goes_on_ends_bit_for_bit_where_an_unbroken_one_does(images, tmp_path, lr):
+    settings = {"epochs": 5, "lr": lr, "validation": images[:7]}
+    unbroken = denoising()
+    whole = fit(unbroken, images, **settings)
+
+    file = tmp_path / "run.pt"
+    broken = interrupted(at=2 * (4 + 1) + 3)  # step 3 of epoch 3, after 2 epochs and their validation
+    with pytest.warns(UserWarning, match="Ctrl-C in epoch 3 of 5"):
+        fit(broken, images, checkpoint=file, **settings)
+    resumed = denoising(seed=77)
+    torch.manual_seed(1234)
+    history = fit(resumed, images, checkpoint=file, resume=True, **settings)
+
+    assert equal(weights(resumed), weights(unbroken))
+    assert history.train == whole.train
+    assert history.validation == whole.validation
+    assert len(history) == 5
+    assert not history.interrupted
+
+
+def test_a_run_with_a_constant_rate_can_be_made_longer(images, tmp_path):
+    unbroken, model = denoising(), denoising()
+    fit(unbroken, images, epochs=5)
+    fit(model, images, epochs=2, checkpoint=tmp_path / "run.pt")
+    resumed = denoising(seed=77)
+    history = fit(resumed, images, epochs=5, checkpoint=tmp_path / "run.pt", resume=True)
+    assert equal(weights(resumed), weights(unbroken))
+    assert len(history) == 5
+
+
+def test_a_finished_run_is_brought_back_without_another_step(images, tmp_path):
+    file = tmp_path / "run.pt"
+    model, again = denoising(), denoising(seed=77)
+    history = fit(model, images, checkpoint=file)
+    before = file.read_bytes()
+    assert fit(again, images, checkpoint=file, resume=True).train == history.train
+    assert equal(weights(model), weights(again))
+    assert file.read_bytes() == before
+
+
+def test_resume_with_no_file_yet_begins_anew_and_writes_one(images, tmp_path):
+    plain, model = denoising(), denoising()
+    fit(plain, images)
+    fit(model, images, checkpoint=tmp_path / "new" / "run.pt", resume=True)
+    assert equal(weights(plain), weights(model))
+    assert equal(weights(checkpoint.load(denoising(seed=77), tmp_path / "new" / "run.pt")), weights(model))
+
+
+def test_a_checkpoint_does_not_change_the_weights(images, tmp_path):
+    plain, model = denoising(), denoising()
+    fit(plain, images)
+    fit(model, images, checkpoint=tmp_path / "run.pt")
+    assert equal(weights(plain), weights(model))
+
+
+def test_a_rate_that_is_a_numpy_number_can_be_resumed(images, tmp_path):
+    def rate(progress):
+        return np.interp(progress, [0, 1], [0.02, 0.0])
+
+    unbroken, model = denoising(), denoising(seed=77)
+    fit(unbroken, images, lr=rate)
+    broken = interrupted(at=6)
+    with pytest.warns(UserWarning, match="Ctrl-C"):
+        fit(broken, images, lr=rate, checkpoint=tmp_path / "run.pt")
+    fit(model, images, lr=rate, checkpoint=tmp_path / "run.pt", resume=True)
+    assert equal(weights(model), weights(unbroken))
+
+
+class Other(Denoising):
+    pass
+
+
+def other_images(images):
+    changed = images.clone()
+    changed[3, 0, 1, 1] = 1 - changed[3, 0, 1, 1]
+    return changed
+
+
+def slow_adam(parameters):
+    return torch.optim.Adam(parameters, betas=(0.5, 0.5), fused=True)
+
+
+def _dense(**settings):
+    return models.DenseAutoencoder((16, 3), image_shape=SHAPE, **settings)
+
+
+@pytest.mark.parametrize(
+    ("named", "change"),
+    [
+        ("batch_size was 8, is now 7", {"batch_size": 7}),
+        ("seed was 0, is now 1", {"seed": 1}),
+        ("lr was", {"lr": 0.5}),
+        ("epochs was", {"lr": training.cosine(1e-3)}),
+        ("optimizer was .*Adam.*, is now .*SGD", {"optimizer": torch.optim.SGD}),
+        ("optimizer was", {"optimizer": slow_adam}),
+        ("images was", {"images": other_images}),
+        ("images was", {"images": lambda images: images[:-1]}),
+        ("images was", {"images": lambda images: images.flip(0)}),
+        ("model was Denoising, is now Other", {"model": lambda: Other(3, image_shape=SHAPE)}),
+        (r"(latent_dim|coder\.weight)", {"model": lambda: Denoising(2, image_shape=SHAPE)}),
+    ],
+    ids=[
+        "batch size", "seed", "rate", "schedule", "optimiser", "optimiser's settings", "one pixel", "one image less",
+        "order of images", "model", "width",
+    ],
+)  # fmt: skip
+def test_a_checkpoint_of_another_run_is_refused_with_the_setting_named(images, tmp_path, named, change):
+    file = tmp_path / "run.pt"
+    fit(denoising(), images, checkpoint=file, epochs=2)
+    before = file.read_bytes()
+    change = {**change, "images": change.get("images", lambda images: images)(images)}
+    model = change.pop("model", denoising)()
+    untouched = weights(model)
+    with pytest.raises(ValueError, match=named):
+        fit(model, change.pop("images"), checkpoint=file, resume=True, **change)
+    assert file.read_bytes() == before
+    assert equal(weights(model), untouched)
+
+
+def test_other_epochs_are_refused_where_the_schedule_depends_on_them(images, tmp_path):
+    fit(denoising(), images, checkpoint=tmp_path / "run.pt", epochs=2, lr=falling)
+    with pytest.raises(ValueError, match="epochs was 2, is now 3"):
+        fit(denoising(), images, checkpoint=tmp_path / "run.pt", epochs=3, lr=falling, resume=True)
+
+
+def test_a_checkpoint_of_the_same_layers_with_another_loss_is_refused(images, tmp_path):
+    fit(_dense(reconstruction="cross_entropy"), images, checkpoint=tmp_path / "run.pt", epochs=2)
+    with pytest.raises(ValueError, match="squared_error"):
+        fit(_dense(reconstruction="squared_error"), images, checkpoint=tmp_path / "run.pt", resume=True)
+
+
+def test_other_labels_are_refused_as_other_images_are(digits, tmp_path):
+    few, labels = digits.train_images[:40], digits.train_labels[:40]
+    fit(models.Classifier((784, 4, 10)), (few, labels), checkpoint=tmp_path / "run.pt", epochs=1)
+    with pytest.raises(ValueError, match="images was"):
+        fit(models.Classifier((784, 4, 10)), (few, 9 - labels), checkpoint=tmp_path / "run.pt", epochs=2, resume=True)
+
+
+def test_a_checkpoint_that_is_there_is_never_overwritten_unasked(images, tmp_path):
+    file = tmp_path / "run.pt"
+    fit(denoising(), images, checkpoint=file)
+    before, model = file.read_bytes(), denoising(seed=77)
+    untouched = weights(model)
+    with pytest.raises(FileExistsError, match=r"run\.pt exists; pass resume=True"):
+        fit(model, images, checkpoint=file)
+    assert file.read_bytes() == before
+    assert equal(weights(model), untouched)
+
+
+def test_resume_without_a_file_to_go_on_from_is_an_error(images):
+    with pytest.raises(ValueError, match="pass checkpoint=path"):
+        fit(denoising(), images, resume=True)
+
+
+def test_a_file_of_weights_alone_is_no_run_to_go_on_from(images, tmp_path):
+    checkpoint.save(denoising(), tmp_path / "weights.pt")
+    before = (tmp_path / "weights.pt").read_bytes()
+    with pytest.raises(ValueError, match="holds weights only"):
+        fit(denoising(), images, checkpoint=tmp_path / "weights.pt", resume=True)
+    assert (tmp_path / "weights.pt").read_bytes() == before
+
+
+class Malicious:
+    """Makes a file as soon as somebody unpickles it."""
+
+    def __init__(self, path):
+        self.path = str(path)
+
+    def __reduce__(self):
+        return os.mkdir, (self.path,)
+
+
+def _truncated(good, trap):
+    return good[: len(good) * 2 // 3]
+
+
+def _bit_flipped(good, trap):
+    with zipfile.ZipFile(io.BytesIO(good)) as archive:
+        name = next(name for name in archive.namelist() if name.endswith("/data/0"))  # the first stored tensor
+        place = good.index(archive.read(name)) + 5
+    return good[:place] + bytes([good[place] ^ 1]) + good[place + 1 :]
+
+
+def _plain_save(good, trap):
+    file = io.BytesIO()
+    torch.save({"weights": denoising().state_dict()}, file)
+    return file.getvalue()
+
+
+def _malicious_save(good, trap):
+    file = io.BytesIO()
+    torch.save({"format": "aecourse 1", "kind": "checkpoint", "settings": Malicious(trap)}, file)
+    return file.getvalue()
+
+
+DAMAGE = {
+    "empty": lambda good, trap: b"",
+    "truncated": _truncated,
+    "bit-flipped": _bit_flipped,
+    "text": lambda good, trap: b"These are my notes.\n",
+    "plain torch.save": _plain_save,
+    "malicious pickle": lambda good, trap: pickle.dumps(Malicious(trap)),
+    "malicious torch.save": _malicious_save,
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_or_foreign_file_is_refused_left_as_it_is_and_never_run(images, tmp_path, damage):
+    file, trap = tmp_path / "run.pt", tmp_path / "trap"
+    fit(denoising(), images, checkpoint=file, epochs=2)
+    content = DAMAGE[damage](file.read_bytes(), trap)
+    file.write_bytes(content)
+    model = denoising(seed=77)
+    untouched = weights(model)
+    with pytest.raises(ValueError, match=r"run\.pt (is damaged|was not written by)"):
+        fit(model, images, checkpoint=file, resume=True)
+    assert file.read_bytes() == content
+    assert not trap.exists()
+    assert os.listdir(tmp_path) == ["run.pt"]
+    assert equal(weights(model), untouched)
+
+
+def test_the_trap_of_these_tests_would_spring_if_it_were_unpickled(tmp_path):
+    pickle.loads(pickle.dumps(Malicious(tmp_path / "trap")))
+    assert (tmp_path / "trap").exists()
+
+
+def test_a_write_that_fails_midway_leaves_the_last_good_checkpoint_and_no_rubbish(images, tmp_path, monkeypatch):
+    file = tmp_path / "run.pt"
+    whole_save, kept = torch.save, []
+
+    def failing(content, target):
+        if len(content["history"]["seconds"]) < 3:
+            return whole_save(content, target)
+        kept.append(file.read_bytes())
+        target.write(b"half a checkp")
+        raise OSError("no space left on device")
+
+    unbroken, model, resumed = denoising(), denoising(), denoising(seed=77)
+    fit(unbroken, images, epochs=5)
+    monkeypatch.setattr(torch, "save", failing)
+    with pytest.raises(OSError, match="no space left"):
+        fit(model, images, checkpoint=file, epochs=5)
+    assert file.read_bytes() == kept[0]
+    assert os.listdir(tmp_path) == ["run.pt"]
+
+    monkeypatch.setattr(torch, "save", whole_save)
+    fit(resumed, images, checkpoint=file, epochs=5, resume=True)
+    assert equal(weights(resumed), weights(unbroken))
+
+
+def replace_stderr(monkeypatch, *, terminal):
+    """Return a standard error that remembers what is written; tqdm heeds TQDM_DISABLE no more."""
+
+    class Stream(io.StringIO):
+        def isatty(self):
+            return terminal
+
+    bar = training.tqdm
+    monkeypatch.setattr(training, "tqdm", lambda **settings: bar(**{"disable": False, **settings}))
+    monkeypatch.delitem(sys.modules, "ipykernel", raising=False)
+    monkeypatch.setattr(sys, "stderr", Stream())
+    return sys.stderr
+
+
+def test_a_person_at_a_terminal_sees_a_progress_bar(images, monkeypatch):
+    stream = replace_stderr(monkeypatch, terminal=True)
+    fit(denoising(), images)
+    assert "/12" in stream.getvalue()  # 3 epochs of 4 steps
+
+
+def test_nothing_is_printed_where_standard_error_is_no_terminal(images, monkeypatch, capfd):
+    stream = replace_stderr(monkeypatch, terminal=False)
+    fit(denoising(), images, validation=images)
+    assert stream.getvalue() == ""
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_kernel_that_is_imported_but_does_not_run_makes_no_progress_bar(images, monkeypatch):
+    stream = replace_stderr(monkeypatch, terminal=False)
+    monkeypatch.setitem(sys.modules, "ipykernel", types.ModuleType("ipykernel"))
+    fit(denoising(), images)
+    assert stream.getvalue() == ""
+
+
+NAN = torch.full((3, *SHAPE), math.nan)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"epochs": 0}, "epochs=0, expected a whole number of at least 1"),
+        ({"epochs": 2.5}, "epochs=2.5"),
+        ({"epochs": True}, "epochs=True"),
+        ({"batch_size": 0}, "batch_size=0, expected a whole number of at least 1"),
+        ({"batch_size": -8}, "batch_size=-8"),
+        ({"batch_size": 8.0}, "batch_size=8.0"),
+        ({"seed": -1}, "seed=-1, expected a whole number of at least 0"),
+        ({"seed": None}, "seed=None"),
+        ({"validation": NAN}, "NaN pixels in 3 of 3 images"),
+        ({"validation": torch.zeros(0, *SHAPE)}, "got no images"),
+    ],
+)
+def test_bad_settings_are_an_error_before_any_step(images, settings, message):
+    model = denoising()
+    untouched = weights(model)
+    with pytest.raises(ValueError, match=message):
+        fit(model, images, **settings)
+    assert equal(weights(model), untouched)
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        (torch.zeros(0, *SHAPE), "got no images"),
+        (NAN, "NaN pixels in 3 of 3 images"),
+        (torch.full((3, *SHAPE), 255.0), "divide by 255"),
+        (torch.zeros(3, *SHAPE, dtype=torch.uint8), "dtype torch.uint8"),
+        (torch.zeros(3, 16), r"shape \(3, 16\)"),
+        ((), "got an empty tuple"),
+        ((torch.zeros(3, *SHAPE), torch.zeros(4)), "got 3 images but 4 rows beside them"),
+    ],
+    ids=["empty", "NaN", "0 to 255", "uint8", "flattened", "empty tuple", "labels too many"],
+)
+def test_bad_images_are_an_error_before_any_step(bad, message):
+    model = denoising()
+    untouched = weights(model)
+    with pytest.raises(ValueError, match=message):
+        fit(model, bad)
+    with pytest.raises(ValueError, match=message):
+        training.mean_loss(model, bad)
+    assert equal(weights(model), untouched)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
+def test_on_a_gpu_an_interrupted_run_ends_where_an_unbroken_one_does_and_the_random_state_stays(images, tmp_path):
+    settings = {"epochs": 5, "device": "cuda", "checkpoint": tmp_path / "run.pt"}
+    before = torch.cuda.get_rng_state()
+    unbroken, resumed, broken = denoising(), denoising(seed=77), interrupted(at=11)
+    fit(unbroken, images, epochs=5, device="cuda")
+    with pytest.warns(UserWarning, match="Ctrl-C"):
+        fit(broken, images, **settings)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fit(resumed, images, **settings, resume=True)
+    assert equal(weights(resumed), weights(unbroken))
+    assert torch.equal(torch.cuda.get_rng_state(), before)
