@@ -81,6 +81,7 @@ def load(name: str = "mnist", *, fallback: bool = True) -> Dataset:
         if bad is None:  # no files there
             continue
         if not bad:
+            _warn_of(damaged, f"you get the good copy in {origin}")
             return _read_mnist(root, origin)
         damaged += bad
     cache = user_cache_path("aecourse")
@@ -104,11 +105,7 @@ def load(name: str = "mnist", *, fallback: bool = True) -> Dataset:
             stacklevel=2,
         )
         return _digits()
-    if damaged:
-        warnings.warn(
-            f"damaged MNIST files were passed over: {', '.join(map(str, damaged))}; a good copy was downloaded",
-            stacklevel=2,
-        )
+    _warn_of(damaged, "a good copy was downloaded")
     return _read_mnist(cache, "downloaded through torchvision")
 
 
@@ -208,8 +205,15 @@ def _time_limit(seconds: float):
         socket.setdefaulttimeout(before)
 
 
+def _warn_of(damaged: list[Path], instead: str) -> None:
+    if damaged:
+        files = ", ".join(map(str, damaged))
+        warnings.warn(f"damaged MNIST files were passed over: {files}; {instead}", stacklevel=3)
+
+
 def _reason(error: Exception) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    # torchvision lists what each mirror said, the last one last.
+    return str(error).strip().splitlines()[-1].strip() if str(error).strip() else type(error).__name__
 
 
 def _digits() -> Dataset:

@@ -145,18 +145,41 @@ def roc_auc(normal: Tensor, anomalous: Tensor) -> float:
     return float(roc_auc_score(np.r_[np.zeros(len(normal)), np.ones(len(anomalous))], scores))
 
 
+def polar_angle(points: Tensor) -> Tensor:
+    """Return the angle in radians at which each point `(N, 2)` is seen from their mean: shape `(N,)`."""
+    centred = points - points.mean(0)
+    return torch.atan2(centred[:, 1], centred[:, 0])
+
+
+def neighbour_turn(points: Tensor, angles: Tensor) -> Tensor:
+    """Return by how many degrees each point's angle differs from that of its nearest other point: `(N,)`.
+
+    Args:
+        points: `(N, D)`.
+        angles: `(N,)`, degrees.
+    """
+    nearest = NearestNeighbors(n_neighbors=1, algorithm="brute").fit(_array(points)).kneighbors()[1][:, 0]
+    turn = (angles - angles[nearest]).abs() % 360
+    return torch.minimum(turn, 360 - turn)
+
+
 def circular_correlation(first: Tensor, second: Tensor) -> float:
     """Return the correlation of two lists of angles in radians: 1 if one is the other turned by a constant,
     −1 if it is also reversed, near 0 if they are unrelated.
 
     Fisher & Lee (1983): (R(θ−φ)² − R(θ+φ)²) / √((1 − R(2θ)²)(1 − R(2φ)²)), where R(α) is the length of the
     mean of the unit vectors at the angles α.  Defined for angles spread evenly over the circle, too.
+
+    Raises:
+        ValueError: if all angles of one list are the same line, so that nothing can vary with the other.
     """
 
     def resultant(angle: Tensor) -> float:
         return float(torch.hypot(torch.cos(angle).mean(), torch.sin(angle).mean()))
 
     spread = (1 - resultant(2 * first) ** 2) * (1 - resultant(2 * second) ** 2)
+    if spread < 1e-12:
+        raise ValueError("got a list of equal angles, expected angles that vary")
     return (resultant(first - second) ** 2 - resultant(first + second) ** 2) / spread**0.5
 
 

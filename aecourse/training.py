@@ -112,7 +112,7 @@ def fit(
         ValueError: for bad images or settings, or a checkpoint that is damaged or belongs to another run.
         FileExistsError: if `checkpoint` exists and `resume` is False: nothing is overwritten unasked.
         FloatingPointError: as soon as a loss term is NaN or infinite, with epoch, step and term; the
-            model keeps the weights from before that step.
+            model keeps the weights from before that step.  No checkpoint is ever written with such weights.
 
     Ctrl-C ends the run early with a warning: the model is usable and the History holds what was finished.
     """
@@ -125,11 +125,12 @@ def fit(
     held_out = None if validation is None else _prepare(model, validation, device)
     steps = math.ceil(len(data[0]) / batch_size)
     rate = lr if callable(lr) else lambda progress: lr
+    _check_rate(rate)
     state = optimizer(model.parameters())
     history = History()
     settings: dict[str, Any] = {}
     if checkpoint is not None:
-        settings = _fingerprint(model, data, state, epochs if callable(lr) else None, batch_size, rate, seed)
+        settings = _fingerprint(model, data, held_out, state, epochs if callable(lr) else None, batch_size, rate, seed)
 
     cuda = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(cuda), _progress(epochs * steps) as bar:
@@ -156,6 +157,7 @@ def fit(
                     terms["total"].backward()
                     state.step()
                     bar.update()
+                _check_weights(model, epoch)
                 means = {name: total / len(data[0]) for name, total in sums.items()}
                 held = {} if held_out is None else mean_loss(model, held_out, seed=seed)
                 _record(history, means, held, time.perf_counter() - started)
@@ -207,6 +209,25 @@ def _check_settings(**settings: int) -> None:
             raise ValueError(f"got {name}={value!r}, expected a whole number of at least {least}")
 
 
+def _check_rate(rate: Callable[[float], float]) -> None:
+    for progress in torch.linspace(0, 1, 101).tolist():
+        value = float(rate(progress))
+        if not 0 <= value < math.inf:
+            raise ValueError(
+                f"got the learning rate {value} at progress {progress:.2f}, expected 0 or more, and finite"
+            )
+
+
+def _check_weights(model: nn.Module, epoch: int) -> None:
+    """Raise if the last step left a weight that is not finite, before it gets into a checkpoint."""
+    for name, weight in model.named_parameters():
+        if not torch.isfinite(weight).all():
+            raise FloatingPointError(
+                f"the weight {name!r} became NaN or infinite in the last step of epoch {epoch + 1}; "
+                "a smaller learning rate is the usual cure"
+            )
+
+
 def _pick(device: str | torch.device) -> torch.device:
     if device == "auto":
         return torch.device("cuda", torch.cuda.current_device()) if torch.cuda.is_available() else torch.device("cpu")
@@ -220,6 +241,8 @@ def _prepare(model: nn.Module, images: Tensors, device: torch.device) -> tuple[T
         raise ValueError("got an empty tuple, expected images or (images, labels, …)")
     model.check_images(data[0])
     for extra in data[1:]:
+        if not isinstance(extra, Tensor):
+            raise ValueError(f"got {type(extra).__name__} beside the images, expected a tensor; use torch.as_tensor(…)")
         if len(extra) != len(data[0]):
             raise ValueError(
                 f"got {len(data[0]):,} images but {len(extra):,} rows beside them, expected as many of each"
@@ -257,7 +280,7 @@ def _record(history: History, means: dict[str, float], held: dict[str, float], s
     history.seconds.append(seconds)
 
 
-def _fingerprint(model, data, state, epochs, batch_size, rate, seed) -> dict[str, Any]:
+def _fingerprint(model, data, held_out, state, epochs, batch_size, rate, seed) -> dict[str, Any]:
     """What must be equal for a resumed run to end where an unbroken one would have ended."""
     return {
         "model": type(model).__name__,
@@ -271,8 +294,13 @@ def _fingerprint(model, data, state, epochs, batch_size, rate, seed) -> dict[str
         "batch_size": batch_size,
         "lr": [float(rate(progress)) for progress in (0.0, 0.25, 0.5, 0.75)],
         "seed": seed,
-        "images": [zlib.crc32(tensor.cpu().contiguous().numpy()) for tensor in data],
+        "images": _checksums(data),
+        "validation": None if held_out is None else _checksums(held_out),
     }
+
+
+def _checksums(data: tuple[Tensor, ...]) -> list[int]:
+    return [zlib.crc32(tensor.cpu().contiguous().numpy()) for tensor in data]
 
 
 def _save_checkpoint(path, model, state, settings, history, device) -> None:

@@ -156,3 +156,9 @@ def test_the_new_file_gets_its_name_only_when_it_is_complete(file, monkeypatch):
     monkeypatch.setattr(os, "replace", watching)
     checkpoint.save(model(seed=1), file)
     assert seen == [(str(file.parent), True)]  # in the same folder, since only there a move is atomic
+
+
+def test_others_may_read_a_saved_file_as_they_may_read_any_other(tmp_path):
+    (tmp_path / "plain").write_text("")
+    checkpoint.save(models.LinearAutoencoder(2), tmp_path / "saved.pt")
+    assert (tmp_path / "saved.pt").stat().st_mode == (tmp_path / "plain").stat().st_mode

@@ -273,8 +273,7 @@ def test_a_damaged_copy_is_passed_over_for_the_good_one_in_the_cache(cache, tmp_
     damage(write(tmp_path / "mine") / NAMES[0])
     write(cache)
     monkeypatch.setenv("AECOURSE_DATA", str(tmp_path / "mine"))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it may say so, or not
+    with pytest.warns(UserWarning, match="damaged MNIST files were passed over: .*good copy in the cache folder"):
         dataset = data.load()
     assert holds_small_mnist(dataset)
     assert "cache" in dataset.origin

@@ -130,6 +130,22 @@ def test_circular_correlation_of_turned_angles_is_one_and_of_reversed_ones_minus
     assert evaluate.circular_correlation(evenly, (evenly + 1.2) % (2 * math.pi)) == pytest.approx(1)
 
 
+def test_circular_correlation_with_equal_angles_is_an_error(random):
+    with pytest.raises(ValueError, match="expected angles that vary"):
+        evaluate.circular_correlation(torch.full((5,), 0.3), torch.rand(5, generator=random))
+
+
+def test_polar_angle_is_seen_from_the_mean_and_counts_counter_clockwise():
+    square = torch.tensor([[2.0, 1.0], [1.0, 2.0], [0.0, 1.0], [1.0, 0.0]])
+    assert torch.rad2deg(evaluate.polar_angle(square)).tolist() == pytest.approx([0, 90, 180, -90])
+
+
+def test_neighbour_turn_is_the_short_way_round_to_the_nearest_other_point():
+    points = torch.tensor([[0.0], [1.0], [10.0], [10.5]])
+    turns = evaluate.neighbour_turn(points, torch.tensor([350.0, 10.0, 0.0, 180.0]))
+    assert turns.tolist() == pytest.approx([20, 20, 180, 180])
+
+
 def test_circular_correlation_of_unrelated_angles_is_near_zero(random):
     first, second = torch.rand(2, 4000, generator=random) * 2 * math.pi
     assert abs(evaluate.circular_correlation(first, second)) < 0.05

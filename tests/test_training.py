@@ -321,6 +321,28 @@ def interrupted(at):
     return model
 
 
+def test_weights_that_are_not_finite_after_the_last_step_stop_the_run_and_spare_the_checkpoint(images, tmp_path):
+    def poisoned(parameters):
+        return Poison(parameters, lr=0.1)
+
+    file = tmp_path / "run.pt"
+    with pytest.raises(FloatingPointError, match=r"'encoder.weight' became NaN .* epoch 2"):
+        fit(denoising(), images, optimizer=poisoned, epochs=3, batch_size=26, checkpoint=file)
+    assert all(weight.isfinite().all() for weight in checkpoint.read(file)["weights"].values())
+
+
+class Poison(torch.optim.SGD):
+    """An optimiser whose second step writes NaN."""
+
+    steps = 0
+
+    def step(self, closure=None):
+        super().step(closure)
+        self.steps += 1
+        if self.steps == 2:
+            self.param_groups[0]["params"][0].data[0, 0] = math.nan
+
+
 def test_ctrl_c_returns_the_finished_epochs_a_warning_and_a_usable_model(images):
     unbroken = fit(denoising(), images, epochs=2)
     model = interrupted(at=11)  # step 3 of epoch 3
@@ -454,12 +476,13 @@ def _dense(**settings):
         ("images was", {"images": other_images}),
         ("images was", {"images": lambda images: images[:-1]}),
         ("images was", {"images": lambda images: images.flip(0)}),
+        ("validation was None", {"validation": torch.zeros(2, *SHAPE)}),
         ("model was Denoising, is now Other", {"model": lambda: Other(3, image_shape=SHAPE)}),
         (r"(latent_dim|coder\.weight)", {"model": lambda: Denoising(2, image_shape=SHAPE)}),
     ],
     ids=[
         "batch size", "seed", "rate", "schedule", "optimiser", "optimiser's settings", "one pixel", "one image less",
-        "order of images", "model", "width",
+        "order of images", "validation", "model", "width",
     ],
 )  # fmt: skip
 def test_a_checkpoint_of_another_run_is_refused_with_the_setting_named(images, tmp_path, named, change):
@@ -655,6 +678,8 @@ NAN = torch.full((3, *SHAPE), math.nan)
         ({"batch_size": 8.0}, "batch_size=8.0"),
         ({"seed": -1}, "seed=-1, expected a whole number of at least 0"),
         ({"seed": None}, "seed=None"),
+        ({"lr": -1e-3}, "learning rate -0.001 at progress 0.00, expected 0 or more"),
+        ({"lr": lambda progress: 1 / (1 - progress) if progress < 1 else math.inf}, "rate inf at progress 1.00"),
         ({"validation": NAN}, "NaN pixels in 3 of 3 images"),
         ({"validation": torch.zeros(0, *SHAPE)}, "got no images"),
     ],
@@ -677,8 +702,9 @@ def test_bad_settings_are_an_error_before_any_step(images, settings, message):
         (torch.zeros(3, 16), r"shape \(3, 16\)"),
         ((), "got an empty tuple"),
         ((torch.zeros(3, *SHAPE), torch.zeros(4)), "got 3 images but 4 rows beside them"),
+        ((torch.zeros(3, *SHAPE), np.zeros(3)), "got ndarray beside the images, expected a tensor"),
     ],
-    ids=["empty", "NaN", "0 to 255", "uint8", "flattened", "empty tuple", "labels too many"],
+    ids=["empty", "NaN", "0 to 255", "uint8", "flattened", "empty tuple", "labels too many", "labels no tensor"],
 )
 def test_bad_images_are_an_error_before_any_step(bad, message):
     model = denoising()

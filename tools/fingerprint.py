@@ -140,7 +140,8 @@ def _resolve(symbol: Symbol, chain: list[str], modules: dict[str, Module]) -> se
     if inner in modules:
         if chain:
             return _resolve(Symbol(inner, chain[0]), chain[1:], modules)
-        return {Symbol(name, each) for name in modules if f"{name}.".startswith(f"{inner}.") for each in modules[name].sources}
+        within = [name for name in modules if f"{name}.".startswith(f"{inner}.")]
+        return {Symbol(name, each) for name in within for each in modules[name].sources}
     module = modules.get(symbol.module)
     if module is None:
         return set()
