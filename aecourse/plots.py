@@ -15,6 +15,7 @@ import matplotlib.figure
 import numpy as np
 from matplotlib import rc_context
 from matplotlib.axes import Axes
+from matplotlib.ticker import FixedLocator, LogLocator, NullLocator
 from PIL import Image
 from torch import Tensor
 from torchvision.utils import make_grid
@@ -54,10 +55,15 @@ class Figure(matplotlib.figure.Figure):
 
 @rc_context(STYLE)
 def history(run: History) -> Figure:
-    """Draw every term of a training History over its epochs: training solid, validation dashed."""
-    figure, axes = _panels(1, len(run.train) or 1, width=3.6, height=2.6)
+    """Draw every term of a training History over its epochs: training solid, validation dashed.
+
+    A total that consists of one other term alone is not drawn twice.
+    """
+    single = len(run.train) == 2 and run.train.get("total") in [run.train[key] for key in run.train if key != "total"]
+    terms = {term: values for term, values in run.train.items() if not (single and term == "total")}
+    figure, axes = _panels(1, len(terms) or 1, width=3.6, height=2.6)
     epochs = range(1, len(run) + 1)
-    for axis, (term, values) in zip(axes, run.train.items(), strict=False):
+    for axis, (term, values) in zip(axes, terms.items(), strict=False):
         axis.plot(epochs, values, marker="o", markersize=3, label="training")
         if term in run.validation:
             axis.plot(epochs, run.validation[term], marker="s", markersize=3, linestyle="--", label="validation")
@@ -69,10 +75,10 @@ def history(run: History) -> Figure:
 @rc_context(STYLE)
 def images(rows: Mapping[str, Tensor], *, columns: int = 10) -> Figure:
     """Draw rows of images with a label each: `{"original": (N, 1, 28, 28), …}`, the first `columns` of each."""
-    figure, axes = _panels(len(rows), 1, width=0.62 * columns, height=0.66)
+    figure, axes = _panels(len(rows), 1, width=0.5 * columns, height=0.74)
     for axis, (label, pictures) in zip(axes, rows.items(), strict=True):
         axis.imshow(_strip(pictures[:columns], columns), vmin=0, vmax=1, interpolation="nearest")
-        axis.set_ylabel(label, rotation=0, ha="right", va="center")
+        axis.set_title(label, loc="left", pad=2)
         _bare(axis)
     return figure
 
@@ -81,7 +87,7 @@ def images(rows: Mapping[str, Tensor], *, columns: int = 10) -> Figure:
 def grid(pictures: Tensor, *, columns: int = 10) -> Figure:
     """Draw images `(N, 1, 28, 28)` in rows of `columns`."""
     rows = -(-len(pictures) // columns)
-    figure, (axis,) = _panels(1, 1, width=0.55 * columns, height=0.55 * rows)
+    figure, (axis,) = _panels(1, 1, width=0.5 * columns, height=0.5 * rows)
     axis.imshow(_strip(pictures, columns), vmin=0, vmax=1, interpolation="nearest")
     _bare(axis)
     return figure
@@ -98,12 +104,20 @@ def lines(
     points: Mapping[str, tuple[float, float]] | None = None,
 ) -> Figure:
     """Draw named curves `{"PCA": (x values, y values), …}` and, if given, single named points."""
-    figure, (axis,) = _panels(1, 1, width=5.6, height=3.4)
-    for (label, (across, up)), marker in zip(curves.items(), MARKERS * 3, strict=False):
-        axis.plot(across, up, marker=marker if len(across) <= 30 else None, markersize=4, label=label)
+    figure, (axis,) = _panels(1, 1, width=4.7, height=3.2)
+    for number, (label, (across, up)) in enumerate(curves.items()):
+        if len(across) <= 30:
+            axis.plot(across, up, marker=MARKERS[number % len(MARKERS)], markersize=4, label=label)
+        else:
+            axis.plot(across, up, linestyle=("-", "--", ":", "-.")[number % 4], label=label)
     for (label, (across, up)), marker in zip((points or {}).items(), "*PX" * 5, strict=False):
         axis.plot([across], [up], marker=marker, markersize=11, linestyle="none", color="black", label=label)
     axis.set(xlabel=x, ylabel=y, xscale="log" if log_x else "linear", yscale="log" if log_y else "linear")
+    for scale, is_log in ((axis.xaxis, log_x), (axis.yaxis, log_y)):
+        if is_log:  # 1, 2, 5, 10, 20 … in plain figures
+            scale.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            scale.set_major_formatter("{x:g}")
+            scale.set_minor_formatter("")
     if len(curves) + len(points or {}) > 1:
         axis.legend()
     return figure
@@ -112,7 +126,7 @@ def lines(
 @rc_context(STYLE)
 def bars(values: Mapping[str, float], *, x: str, digits: int = 0) -> Figure:
     """Draw named numbers as horizontal bars, each with its value at the end."""
-    figure, (axis,) = _panels(1, 1, width=5.6, height=0.4 * len(values) + 0.5)
+    figure, (axis,) = _panels(1, 1, width=4.7, height=0.32 * len(values) + 0.6)
     drawn = axis.barh(list(values), list(values.values()), color=COLOURS[0])
     axis.bar_label(drawn, labels=[f"{value:,.{digits}f}" for value in values.values()], padding=3)
     axis.invert_yaxis()
@@ -123,31 +137,39 @@ def bars(values: Mapping[str, float], *, x: str, digits: int = 0) -> Figure:
 
 @rc_context(STYLE)
 def latent_maps(maps: Mapping[str, Tensor], labels: Tensor) -> Figure:
-    """Draw named sets of points `(N, 2)` side by side, coloured by label, with each label at its median."""
-    figure, axes = _panels(1, len(maps), width=3.7, height=3.5)
+    """Draw named sets of points `(N, 2)` side by side, coloured by label, with each label at its median.
+
+    The axes run like asinh: straight in the crowded middle, logarithmic towards the few points far out.
+    """
+    figure, axes = _panels(1, len(maps), width=3.1, height=3.1)
     for axis, (title, points) in zip(axes, maps.items(), strict=True):
-        low, high = np.quantile(points.numpy(), [0.005, 0.995], axis=0)
+        middle = np.median(np.abs(points.numpy() - np.median(points.numpy(), axis=0)), axis=0)
+        axis.set_xscale("asinh", linear_width=middle[0])
+        axis.set_yscale("asinh", linear_width=middle[1])
+        for scale in (axis.xaxis, axis.yaxis):
+            scale.set_major_locator(FixedLocator((-10, -3, -1, 0, 1, 3, 10)))
+            scale.set_minor_locator(NullLocator())
+            scale.set_major_formatter("{x:g}")
         for label in labels.unique().tolist():
             members = points[labels == label].numpy()
             colour = COLOURS[label % len(COLOURS)]
-            axis.scatter(*members.T, s=2, alpha=0.5, color=colour, linewidths=0)
+            axis.scatter(*members.T, s=3, color=colour, linewidths=0)
             axis.annotate(
-                str(label), np.median(members, axis=0), color=colour, weight="bold", ha="center", va="center", size=13,
-                bbox={"boxstyle": "circle,pad=0.15", "facecolor": "white", "edgecolor": colour, "alpha": 0.85},
+                str(label), np.median(members, axis=0), color=colour, weight="bold", ha="center", va="center", size=11,
+                bbox={"boxstyle": "circle,pad=0.1", "facecolor": "white", "edgecolor": colour, "alpha": 0.85},
             )  # fmt: skip
         axis.set(title=title, xlabel="$z_1$", ylabel="$z_2$")
-        axis.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
     return figure
 
 
 @rc_context(STYLE)
 def loops(paths: Mapping[str, Tensor], angles: Tensor) -> Figure:
     """Draw named closed paths of points `(N, 2)` side by side, coloured by the angle in degrees at each point."""
-    figure, axes = _panels(1, len(paths), width=3.2, height=3.0)
+    figure, axes = _panels(1, len(paths), width=2.4, height=2.4)
     for axis, (title, points) in zip(axes, paths.items(), strict=True):
         closed = np.vstack([points.numpy(), points[:1].numpy()])
         axis.plot(*closed.T, color=COLOURS[3], linewidth=0.8)
-        drawn = axis.scatter(*points.numpy().T, c=angles.numpy(), cmap="twilight", s=22, vmin=0, vmax=360, zorder=2)
+        drawn = axis.scatter(*points.numpy().T, c=angles.numpy(), cmap="twilight", s=14, vmin=0, vmax=360, zorder=2)
         axis.set(title=title, xlabel="$z_1$", ylabel="$z_2$")
     figure.colorbar(drawn, ax=axes, label="angle (degrees)", ticks=[0, 90, 180, 270, 360])
     return figure
@@ -156,7 +178,7 @@ def loops(paths: Mapping[str, Tensor], angles: Tensor) -> Figure:
 @rc_context(STYLE)
 def histograms(samples: Mapping[str, Tensor], *, x: str, bins: int = 50) -> Figure:
     """Draw named samples as overlaid histograms on common bins, each as a share of its sample."""
-    figure, (axis,) = _panels(1, 1, width=5.6, height=3.0)
+    figure, (axis,) = _panels(1, 1, width=4.7, height=2.8)
     everything = np.concatenate([np.asarray(sample) for sample in samples.values()])
     edges = np.linspace(everything.min(), np.quantile(everything, 0.995), bins + 1)
     for (label, sample), style in zip(samples.items(), ("-", "--", ":", "-.") * 3, strict=False):

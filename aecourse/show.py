@@ -7,6 +7,8 @@ import inspect
 import textwrap
 from typing import Any
 
+from torch import Tensor
+
 from .data import Dataset
 
 
@@ -50,7 +52,7 @@ class Claim(str):
         return str(self)
 
 
-def claim(what: str, value: float, low: float, high: float, *, on: Dataset | None = None) -> Claim:
+def claim(what: str, value: float | Tensor, low: float, high: float, *, on: Dataset | None = None) -> Claim:
     """Check that a number lies where the text says, and return a line that says so.
 
     Args:
@@ -64,7 +66,7 @@ def claim(what: str, value: float, low: float, high: float, *, on: Dataset | Non
     Raises:
         AssertionError: if the value is outside [low, high], or is NaN.
     """
-    value = float(value)
+    value = float(value.detach() if isinstance(value, Tensor) else value)
     if on is not None and on.name != "mnist":
         return Claim(f"· {what}: {value:.4g} on {on.name} (the text speaks of MNIST)")
     if not low <= value <= high:

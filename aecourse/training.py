@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import sys
 import time
 import warnings
@@ -257,9 +258,9 @@ def _in_notebook():
 
 def _progress(total: int) -> tqdm:
     # A bar only where a person watches: a terminal or a notebook, not a log file.
-    # TQDM_DISABLE=1, tqdm's own switch, keeps it out of stored notebooks.
-    watched = sys.stderr.isatty() or _in_notebook()
-    return tqdm(total=total, unit="step", leave=False, **({} if watched else {"disable": True}))
+    # TQDM_DISABLE=1 is tqdm's own switch, which its bar for notebooks overlooks.
+    watched = (sys.stderr.isatty() or _in_notebook()) and not os.environ.get("TQDM_DISABLE")
+    return tqdm(total=total, unit="step", leave=False, disable=not watched)
 
 
 def _finite(terms: dict[str, Tensor], epoch: int, step: int) -> dict[str, float]:

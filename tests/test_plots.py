@@ -122,7 +122,7 @@ def test_images_are_drawn_unchanged_in_their_order(digits):
             part = drawn[1:29, 1 + 29 * number : 29 + 29 * number]
             np.testing.assert_allclose(part * factor, digits.test_images[number, 0], atol=1e-6)
         assert axes.get_images()[0].get_clim() == (0, 1)
-    assert [axes.get_ylabel() for axes in figure.axes] == ["original", "dimmed"]
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["original", "dimmed"]
 
 
 def test_a_grid_has_as_many_rows_as_it_needs(digits):

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from tqdm.notebook import tqdm as notebook_bar
 
 from aecourse import checkpoint, models, training
 
@@ -631,14 +632,13 @@ def test_a_write_that_fails_midway_leaves_the_last_good_checkpoint_and_no_rubbis
 
 
 def replace_stderr(monkeypatch, *, terminal):
-    """Return a standard error that remembers what is written; tqdm heeds TQDM_DISABLE no more."""
+    """Return a standard error that remembers what is written, in a world without TQDM_DISABLE."""
 
     class Stream(io.StringIO):
         def isatty(self):
             return terminal
 
-    bar = training.tqdm
-    monkeypatch.setattr(training, "tqdm", lambda **settings: bar(**{"disable": False, **settings}))
+    monkeypatch.delenv("TQDM_DISABLE", raising=False)
     monkeypatch.delitem(sys.modules, "ipykernel", raising=False)
     monkeypatch.setattr(sys, "stderr", Stream())
     return sys.stderr
@@ -648,6 +648,15 @@ def test_a_person_at_a_terminal_sees_a_progress_bar(images, monkeypatch):
     stream = replace_stderr(monkeypatch, terminal=True)
     fit(denoising(), images)
     assert "/12" in stream.getvalue()  # 3 epochs of 4 steps
+
+
+def test_tqdm_disable_silences_the_bar_in_a_notebook_too(images, monkeypatch):
+    replace_stderr(monkeypatch, terminal=True)
+    monkeypatch.setenv("TQDM_DISABLE", "1")
+    bars = []
+    monkeypatch.setattr(training, "tqdm", lambda **settings: bars.append(notebook_bar(**settings)) or bars[-1])
+    fit(denoising(), images)
+    assert [bar.disable for bar in bars] == [True]
 
 
 def test_nothing_is_printed_where_standard_error_is_no_terminal(images, monkeypatch, capfd):
