@@ -1,0 +1,293 @@
+"""What holds the notebooks to their word: fresh outputs, figures for every reader, nothing that changes by itself."""
+
+import base64
+import io
+import re
+import subprocess
+from itertools import pairwise
+
+import chapters
+import fingerprint
+import nbformat
+import pytest
+import repo_url
+from PIL import Image
+
+ROOT = fingerprint.ROOT
+PATHS = chapters.notebooks()
+
+
+@pytest.fixture(params=PATHS, ids=lambda path: path.stem)
+def path(request):
+    return request.param
+
+
+@pytest.fixture
+def notebook(path):
+    return nbformat.read(path, as_version=4)
+
+
+def code_cells(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def outputs(notebook):
+    return [output for cell in code_cells(notebook) for output in cell.outputs]
+
+
+def figures(cell):
+    return [output for output in cell.get("outputs", []) if "image/png" in output.get("data", {})]
+
+
+def alt(cell):
+    return cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "")
+
+
+# Stored outputs
+
+
+def test_the_stored_outputs_are_those_of_the_code(notebook):
+    assert not chapters.is_stale(notebook), "the code changed after it ran: run `make chapters` and commit the outputs"
+
+
+def test_every_cell_ran_in_order_and_without_an_error_or_a_warning(notebook):
+    assert [cell.execution_count for cell in code_cells(notebook)] == [*range(1, len(code_cells(notebook)) + 1)]
+    assert [output for output in outputs(notebook) if output.output_type == "error"] == []
+    assert [output.text for output in outputs(notebook) if output.get("name") == "stderr"] == []
+
+
+def test_no_progress_bar_or_widget_is_stored(notebook):
+    kinds = {kind for output in outputs(notebook) for kind in output.get("data", {})}
+    assert kinds <= {"text/plain", "text/markdown", "image/png"}
+
+
+def test_the_numbers_are_those_of_mnist(notebook):
+    text = "".join(
+        output.get("text", "") + str(output.get("data", {}).get("text/plain", "")) for output in outputs(notebook)
+    )
+    assert "the text speaks of MNIST" not in text, "executed on the embedded digits: run `make chapters` with MNIST"
+
+
+def test_no_metadata_changes_from_run_to_run(notebook):
+    assert set(notebook.metadata) == {"aecourse", "kernelspec", "language_info"}
+    assert set(notebook.metadata.language_info) == {"name"}
+    assert {key for cell in notebook.cells for key in cell.metadata} <= {"tags", "mystnb"}
+
+
+def test_no_path_of_a_machine_is_told(path):
+    assert re.findall(r"(?:/home/|/root/|/tmp/|/work/|/Users/|[A-Z]:\\\\)\S*", path.read_text("utf-8")) == []
+
+
+# Figures
+
+
+def test_every_figure_has_alt_text_of_its_own_and_a_numbered_caption(path, notebook):
+    chapter, number, texts = int(path.stem[:2]), 0, []
+    for cell, following in pairwise(notebook.cells):
+        if not figures(cell):
+            continue
+        number += 1
+        texts.append(alt(cell))
+        assert len(figures(cell)) == 1, "two figures in one cell would share one alt text"
+        assert len(alt(cell)) >= 40, f"figure {number} needs an alt text that says what to see"
+        assert following.source.startswith(f"**Figure {chapter}.{number}.** "), following.source[:60]
+    assert number > 0
+    assert len(set(texts)) == number
+
+
+def test_figures_are_sharp_and_small_and_the_notebook_is_too(path, notebook):
+    for cell in code_cells(notebook):
+        for output in figures(cell):
+            png = base64.b64decode(output.data["image/png"])
+            assert len(png) <= 60_000, f"a figure of {len(png):,} bytes: {alt(cell)[:50]}"
+            shown = output.metadata["image/png"]["width"]
+            assert Image.open(io.BytesIO(png)).width >= 2 * shown, "blurred on a high-density screen"
+            assert shown <= 740, "wider than the page"
+    assert path.stat().st_size <= 1_500_000
+
+
+# The course's rules for a chapter
+
+
+def test_a_chapter_has_its_parts_in_order(notebook):
+    text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    parts = [
+        "# ",
+        "\n**",
+        "You will be able to",
+        "to read",
+        "> **Predict.**",
+        "## What to remember",
+        "## Check yourself",
+    ]
+    places = [text.find(part) for part in [*parts, "<details><summary>", "## Try it", "## Further reading"]]
+    assert -1 not in places
+    assert places == sorted(places)
+
+
+def test_a_chapter_measures_its_claims_and_compares_its_exact_outputs(notebook):
+    sources = [cell.source for cell in code_cells(notebook)]
+    assert sum("ae.claim(" in source for source in sources) >= 3
+    said = "\n".join(output.get("text", "") for output in outputs(notebook))
+    assert len(re.findall(r"^✓ .*: \S+ \(the text holds from \S+ to \S+\)$", said, re.MULTILINE)) >= 10
+    assert any(source.startswith("# NBVAL_CHECK_OUTPUT\n") for source in sources)
+
+
+def test_a_chapter_drives_the_package_in_short_cells_and_defines_no_model(notebook):
+    for cell in code_cells(notebook):
+        lines = [line for line in cell.source.splitlines() if line.strip()]
+        assert len(lines) <= 24, f"{len(lines)} lines: {cell.source[:80]}"
+        assert not re.search(r"^\s*class |\.backward\(|\.zero_grad\(", cell.source, re.MULTILINE)
+
+
+def test_further_reading_is_in_the_bibliography(notebook):
+    known = (ROOT / "book/appendix/references.bib").read_text("utf-8")
+    text = notebook.cells[-1].source.split("## Further reading")[1]
+    links = re.findall(r"\]\((https?://[^)]+)\)", text)
+    assert links
+    for link in links:
+        address = link.removeprefix("https://doi.org/").replace("%28", "(").replace("%29", ")")
+        assert f"{{{address}}}" in known, f"{link} is not in references.bib"
+
+
+# Colab and the project's address
+
+
+def test_the_first_cell_is_the_same_everywhere_and_is_hidden_on_the_page(notebook):
+    first, second = notebook.cells[:2]
+    reference = nbformat.read(PATHS[0], as_version=4).cells[0]
+    assert first.source == reference.source
+    assert first.metadata.tags == ["setup", "remove-cell"]
+    assert second.source.startswith("# ")
+
+
+def test_the_address_of_the_project_is_the_same_everywhere():
+    url = repo_url.current_url()
+    files = [*PATHS, ROOT / "pyproject.toml", ROOT / "README.md", ROOT / "book/intro.md", ROOT / "_config.yml"]
+    for file in files:
+        text = file.read_text("utf-8")
+        assert url in text, f"{file.name} does not name {url}: `make repo-url URL=…` changes it everywhere"
+        named = re.findall(r"https://github\.com/[\w.-]+/[\w-]+", text)
+        assert set(named) - {"https://github.com/owner/name"} == {url}, f"{file.name} names {set(named)}"
+
+
+def test_repo_url_changes_every_file_and_refuses_what_is_no_address(tmp_path, monkeypatch):
+    (tmp_path / "_config.yml").write_text("repository:\n  url: https://github.com/old/name\n")
+    (tmp_path / "a.md").write_text("https://github.com/old/name.git https://github.com/old/name-other")
+    (tmp_path / "b.bin").write_bytes(b"\xff\xfehttps://github.com/old/name")
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    monkeypatch.setattr(repo_url, "ROOT", tmp_path)
+    with pytest.raises(SystemExit, match="expected one like"):
+        repo_url.main("github.com/new")
+    repo_url.main("https://github.com/new/place.git")
+    assert repo_url.current_url() == "https://github.com/new/place"
+    assert (tmp_path / "a.md").read_text() == "https://github.com/new/place.git https://github.com/old/name-other"
+    assert (tmp_path / "b.bin").read_bytes() == b"\xff\xfehttps://github.com/old/name"
+
+
+# The tools themselves
+
+
+PACKAGE = {
+    "__init__.py": "from . import part\nfrom .other import exported\n",
+    "part.py": (
+        "from .other import helper\nSIZE = 3\n\n\n@helper\ndef used():\n    return SIZE\n\n\n"
+        "def unused():\n    return 1\n\n\nclass Model:\n    def run(self):\n        return used()\n"
+    ),
+    "other.py": "def helper(f):\n    return deep(f)\n\n\ndef deep(f):\n    return f\n\n\ndef exported():\n    return 0",
+}
+
+
+def fake(code, setup="pass", text="text"):
+    cells = [nbformat.v4.new_code_cell(setup, metadata={"tags": ["setup"]}), nbformat.v4.new_markdown_cell(text)]
+    return nbformat.v4.new_notebook(cells=[*cells, nbformat.v4.new_code_cell(code)])
+
+
+@pytest.fixture
+def package(tmp_path):
+    for name, text in PACKAGE.items():
+        (tmp_path / name).write_text(text)
+    return tmp_path
+
+
+def hash_after(package, notebook, file="part.py", old="", new=""):
+    before = fingerprint.fingerprint(notebook, package)
+    text = (package / file).read_text()
+    assert old in text
+    (package / file).write_text(text.replace(old, new))
+    return before, fingerprint.fingerprint(notebook, package)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import aecourse as ae\nae.part.used()",
+        "import aecourse\naecourse.part.Model().run()",
+        "from aecourse import part\npart.used()",
+        "from aecourse.part import used as u\nu()",
+        "import aecourse as ae\npart = ae.part",
+    ],
+)
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("part.py", "return SIZE", "return SIZE + 1"),
+        ("part.py", "SIZE = 3", "SIZE = 4"),
+        ("part.py", "@helper\n", ""),
+        ("other.py", "return deep(f)", "return deep(deep(f))"),
+        ("other.py", "    return f\n", "    return None\n"),
+    ],
+    ids=["body", "constant", "decorator", "imported", "two calls away"],
+)
+def test_a_change_in_code_that_a_notebook_reaches_makes_it_stale(package, code, file, old, new):
+    before, after = hash_after(package, fake(code), file, old, new)
+    assert before != after
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [("part.py", "return 1", "return 2"), ("other.py", "return 0", "return 5")],
+    ids=["unused function", "unused module part"],
+)
+def test_a_change_in_code_that_a_notebook_does_not_reach_leaves_it_fresh(package, file, old, new):
+    before, after = hash_after(package, fake("import aecourse as ae\nae.part.used()"), file, old, new)
+    assert before == after
+
+
+def test_only_code_counts_and_not_text_nor_the_setup_cell(package):
+    code = "import aecourse as ae\nae.exported()"
+    same = {fingerprint.fingerprint(fake(code, *rest), package) for rest in [(), ("import os",), ("pass", "new text")]}
+    assert len(same) == 1
+    assert fingerprint.fingerprint(fake(code + "  # more"), package) not in same
+
+
+def test_a_notebook_that_fails_keeps_its_old_outputs_and_the_others_are_executed(tmp_path, monkeypatch, capsys):
+    (tmp_path / "book").mkdir()
+    for name, code in {"bad": "1 / 0", "good": "6 * 7"}.items():
+        nbformat.write(fake(code), tmp_path / "book" / f"{name}.ipynb")
+    before = (tmp_path / "book" / "bad.ipynb").read_text()
+    monkeypatch.setattr(chapters, "ROOT", tmp_path)
+    monkeypatch.setattr(chapters.data, "load", lambda name, fallback: None)
+    assert chapters.main() == 1
+    assert (tmp_path / "book" / "bad.ipynb").read_text() == before
+    good = nbformat.read(tmp_path / "book" / "good.ipynb", as_version=4)
+    assert good.cells[-1].outputs[0].data["text/plain"] == "42"
+    assert set(good.metadata) == {"aecourse", "kernelspec", "language_info"}
+    assert all(set(cell.metadata) <= {"tags", "mystnb"} for cell in good.cells)
+    assert "ZeroDivisionError" in capsys.readouterr().out
+    assert chapters.main() == 1  # the good one is fresh now
+    assert "1 to execute" in capsys.readouterr().out
+
+
+def test_chapters_are_never_executed_on_anything_but_mnist(tmp_path, monkeypatch):
+    (tmp_path / "book").mkdir()
+    nbformat.write(fake("1"), tmp_path / "book" / "a.ipynb")
+    monkeypatch.setattr(chapters, "ROOT", tmp_path)
+
+    def nothing(name, fallback):
+        assert not fallback
+        raise RuntimeError("found no MNIST")
+
+    monkeypatch.setattr(chapters.data, "load", nothing)
+    with pytest.raises(RuntimeError, match="found no MNIST"):
+        chapters.main()
