@@ -71,4 +71,4 @@ def claim(what: str, value: float | Tensor, low: float, high: float, *, on: Data
         return Claim(f"· {what}: {value:.4g} on {on.name} (the text speaks of MNIST)")
     if not low <= value <= high:
         raise AssertionError(f"claim {what!r}: got {value:.6g}, but the text says it lies in [{low:g}, {high:g}]")
-    return Claim(f"✓ {what}: {value:.4g} (the text holds from {low:g} to {high:g})")
+    return Claim(f"✓ {what}: {value:.4g} (the text holds from {low:.4g} to {high:.4g})")
