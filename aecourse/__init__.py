@@ -5,7 +5,7 @@ Chapters import it whole, `import aecourse as ae`, and drive it: `ae.data.load`,
 """
 
 from . import checkpoint, coding, data, evaluate, losses, models, plots, training
-from .show import claim, show
+from .show import claims, show
 
 __version__ = "0.1.0"
-__all__ = ["checkpoint", "claim", "coding", "data", "evaluate", "losses", "models", "plots", "show", "training"]
+__all__ = ["checkpoint", "claims", "coding", "data", "evaluate", "losses", "models", "plots", "show", "training"]

@@ -45,30 +45,34 @@ def _without_docstrings(source: str) -> str:
     return "\n".join(line for line in lines if line is not None)
 
 
-class Claim(str):
-    """A checked claim, as one line of text."""
+class Claims(str):
+    """Checked claims, a line each."""
 
     def __repr__(self) -> str:
         return str(self)
 
 
-def claim(what: str, value: float | Tensor, low: float, high: float, *, on: Dataset | None = None) -> Claim:
-    """Check that a number lies where the text says, and return a line that says so.
+def claims(*rows: tuple[str, float | Tensor, float, float], on: Dataset | None = None) -> Claims:
+    """Check that numbers lie where the text says, and return a line for each that says so.
 
     Args:
-        what: the claim in words, with its unit.
-        value: the measured number.
-        low: the least value with which the text would still be true.
-        high: the greatest such value; both come from repeated runs with other seeds.
+        rows: `(what, value, low, high)`: the claim in words with its unit, the measured number, and the least
+            and the greatest value with which the text would still be true, from repeated runs with other seeds.
         on: the data set measured.  The text speaks of MNIST: on the embedded digits, which a reader
-            without a network gets, the number is shown but not checked.
+            without a network gets, the numbers are shown but not checked.
 
     Raises:
-        AssertionError: if the value is outside [low, high], or is NaN.
+        AssertionError: if a value is outside [low, high], or is NaN; the message names every one that is.
     """
-    value = float(value.detach() if isinstance(value, Tensor) else value)
-    if on is not None and on.name != "mnist":
-        return Claim(f"· {what}: {value:.4g} on {on.name} (the text speaks of MNIST)")
-    if not low <= value <= high:
-        raise AssertionError(f"claim {what!r}: got {value:.6g}, but the text says it lies in [{low:g}, {high:g}]")
-    return Claim(f"✓ {what}: {value:.4g} (the text holds from {low:.4g} to {high:.4g})")
+    lines, wrong = [], []
+    for what, value, low, high in rows:
+        value = float(value.detach() if isinstance(value, Tensor) else value)
+        if on is not None and on.name != "mnist":
+            lines.append(f"· {what}: {value:.4g} on {on.name} (the text speaks of MNIST)")
+            continue
+        lines.append(f"✓ {what}: {value:.4g} (the text holds from {low:.4g} to {high:.4g})")
+        if not low <= value <= high:
+            wrong.append(f"claim {what!r}: got {value:.6g}, but the text says it lies in [{low:g}, {high:g}]")
+    if wrong:
+        raise AssertionError("\n".join(wrong))
+    return Claims("\n".join(lines))

@@ -82,7 +82,7 @@ def test_a_notebook_shows_highlighted_python_and_a_terminal_plain_text():
 
 @pytest.mark.parametrize("value", [1.0, 1.5, 2.0, 2])
 def test_a_claim_inside_its_bounds_passes_and_says_so(value):
-    line = ae.claim("bits per pixel", value, 1, 2)
+    line = ae.claims(("bits per pixel", value, 1, 2))
     assert repr(line) == line
     assert line.startswith("✓ bits per pixel: ")
     assert f"{value:.4g}" in line
@@ -92,21 +92,36 @@ def test_a_claim_inside_its_bounds_passes_and_says_so(value):
 @pytest.mark.parametrize("value", [0.999999, 2.000001, -1.5, math.inf, -math.inf, math.nan])
 def test_a_claim_outside_its_bounds_or_without_a_number_fails(value):
     with pytest.raises(AssertionError, match=r"claim 'bits per pixel': got .* lies in \[1, 2\]"):
-        ae.claim("bits per pixel", value, 1, 2)
+        ae.claims(("bits per pixel", value, 1, 2))
 
 
 def test_a_claim_about_mnist_is_checked(digits):
     mnist = ae.data.Dataset("mnist", *[digits.test_images, digits.test_labels] * 2, "made for a test")
-    assert ae.claim("error", 1.5, 1, 2, on=mnist).startswith("✓")
+    assert ae.claims(("error", 1.5, 1, 2), on=mnist).startswith("✓")
     with pytest.raises(AssertionError, match="claim 'error'"):
-        ae.claim("error", 3, 1, 2, on=mnist)
+        ae.claims(("error", 3, 1, 2), on=mnist)
 
 
 @pytest.mark.parametrize("value", [1.5, 300.0, math.nan])
 def test_a_claim_measured_on_the_digits_is_shown_but_neither_checked_nor_ticked(digits, value):
-    line = ae.claim("error", value, 1, 2, on=digits)
+    line = ae.claims(("error", value, 1, 2), on=digits)
     assert line == f"· error: {value:.4g} on digits (the text speaks of MNIST)"
 
 
+def test_several_claims_are_a_line_each_and_every_wrong_one_is_named():
+    assert ae.claims(("a", 1, 0, 2), ("b", 5, 4, 6)).splitlines() == [
+        ae.claims(("a", 1, 0, 2)),
+        ae.claims(("b", 5, 4, 6)),
+    ]
+    with pytest.raises(AssertionError, match=r"(?s)claim 'a'.*claim 'c'") as error:
+        ae.claims(("a", 3, 0, 2), ("b", 5, 4, 6), ("c", 0, 1, 2))
+    assert "'b'" not in str(error.value)
+
+
+def test_a_claim_about_a_weight_that_has_a_gradient_gives_no_warning(recwarn):
+    ae.claims(("weight", torch.ones((), requires_grad=True), 0, 2))
+    assert list(recwarn) == []
+
+
 def test_a_claim_takes_what_torch_returns():
-    assert "0.5" in ae.claim("error", torch.tensor(0.5), 0, 1)
+    assert "0.5" in ae.claims(("error", torch.tensor(0.5), 0, 1))
