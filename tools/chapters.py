@@ -33,7 +33,11 @@ def is_stale(notebook: nbformat.NotebookNode) -> bool:
 def execute(notebook: nbformat.NotebookNode, folder: Path) -> None:
     """Run the notebook from a fresh kernel and keep its outputs, without what changes from run to run."""
     NotebookClient(
-        notebook, timeout=SECONDS_PER_CELL, coalesce_streams=True, resources={"metadata": {"path": str(folder)}}
+        notebook,
+        timeout=SECONDS_PER_CELL,
+        coalesce_streams=True,
+        resources={"metadata": {"path": str(folder)}},
+        extra_arguments=["--log-level=ERROR"],  # else every kernel warns that it talks to us unencrypted
     ).execute()
     notebook.metadata = {
         "aecourse": {"fingerprint": fingerprint(notebook)},
