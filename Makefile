@@ -4,6 +4,12 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/ready
 
+# A notebook runs in its own folder, where a relative path would lead nowhere.
+ifdef AECOURSE_DATA
+override AECOURSE_DATA := $(abspath $(AECOURSE_DATA))
+export AECOURSE_DATA
+endif
+
 # Two notebooks run side by side, one core each; a bar would end up in the stored outputs.
 NBVAL  := OMP_NUM_THREADS=1 TQDM_DISABLE=1 $(BIN)/pytest --nbval-lax --nbval-current-env \
           --nbval-cell-timeout=300 -n 2 --dist loadfile -p no:cacheprovider book

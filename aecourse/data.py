@@ -95,13 +95,13 @@ def load(name: str = "mnist", *, fallback: bool = True) -> Dataset:
             ) from error
         if not fallback:
             raise RuntimeError(
-                f"found no MNIST in $AECOURSE_DATA or {cache}, and it could not be downloaded "
+                f"found no MNIST in {_searched()}, and it could not be downloaded "
                 f"({_reason(error)}). Set AECOURSE_DATA to a folder that holds MNIST/raw/"
             ) from error
         warnings.warn(
-            "MNIST was not found and could not be downloaded, so you get the 1,797 real digits that are embedded in "
-            "scikit-learn instead. Everything runs; the numbers differ from the text. For MNIST, connect to the "
-            "network or set AECOURSE_DATA to a folder that holds MNIST/raw/.",
+            f"MNIST was not found in {_searched()} and could not be downloaded, so you get the 1,797 real digits that "
+            "are embedded in scikit-learn instead. Everything runs; the numbers differ from the text. For MNIST, "
+            "connect to the network or set AECOURSE_DATA to a folder that holds MNIST/raw/.",
             stacklevel=2,
         )
         return _digits()
@@ -154,6 +154,10 @@ def _folders() -> list[tuple[Path, str]]:
     if os.environ.get("AECOURSE_DATA"):
         folders.insert(0, (Path(os.environ["AECOURSE_DATA"]), "the folder in $AECOURSE_DATA"))
     return folders
+
+
+def _searched() -> str:
+    return " or ".join(f"{origin} ({root.resolve()})" for root, origin in _folders())
 
 
 def _damaged_files(root: Path) -> list[Path] | None:
