@@ -149,6 +149,22 @@ def rotations(image: Tensor, degrees: Iterable[float]) -> Tensor:
     return torch.stack(turned).clamp(0, 1)
 
 
+def binarize(images: Tensor, *, seed: int = 0) -> Tensor:
+    """Return images of the same shape whose pixels are 0 or 1: white with the chance that the grey value says.
+
+    "Binarized MNIST" (Salakhutdinov & Murray, 2008).  Images that are black and white already stay as they are.
+
+    Args:
+        images: `(N, 1, 28, 28)` in [0, 1].
+        seed: fixes the draw.
+
+    Raises:
+        ValueError: for bad images.
+    """
+    check_images(images, tuple(images.shape[1:]))
+    return torch.bernoulli(images.cpu(), generator=torch.Generator().manual_seed(seed))
+
+
 def _folders() -> list[tuple[Path, str]]:
     folders = [(user_cache_path("aecourse"), "the cache folder")]
     if os.environ.get("AECOURSE_DATA"):

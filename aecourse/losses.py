@@ -1,7 +1,7 @@
 """What a reconstruction costs: summed over pixels, averaged over the batch.
 
 Summing over pixels keeps the units honest (nats per image, squared grey levels per image) and
-keeps any later term, such as a KL, at its true weight: an average over pixels would be a hidden β.
+keeps a later term, the KL of chapter 6, at its true weight: an average over pixels would be a hidden β.
 """
 
 from __future__ import annotations
@@ -37,6 +37,23 @@ def squared_error(reconstructions: Tensor, pixels: Tensor) -> Tensor:
     """
     _check_shapes(reconstructions, pixels)
     return (reconstructions - pixels).square().sum() / len(pixels)
+
+
+def gaussian_kl(mu: Tensor, log_var: Tensor) -> Tensor:
+    """Return KL(N(μ, σ²) ‖ N(0, 1)) = ½ (μ² + σ² − 1 − log σ²) in nats, for every element: the shape of `mu`.
+
+    Kingma & Welling (2014), appendix B.  Sum over the latent dimensions, then average over images; an
+    average over dimensions would be a hidden β of 1 / latent_dim.
+
+    Args:
+        mu: the means.
+        log_var: log σ², the same shape.
+
+    Raises:
+        ValueError: if the shapes differ.
+    """
+    _check_shapes(mu, log_var)
+    return 0.5 * (mu.square() + log_var.exp() - 1 - log_var)
 
 
 def _check_shapes(first: Tensor, second: Tensor) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
-import sys
 import time
 import warnings
 import zlib
@@ -15,9 +13,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from tqdm.auto import tqdm
 
 from . import checkpoint as checkpoints
+from .progress import progress_bar
 
 Tensors = Tensor | tuple[Tensor, ...]
 
@@ -134,7 +132,7 @@ def fit(
         settings = _fingerprint(model, data, held_out, state, epochs if callable(lr) else None, batch_size, rate, seed)
 
     cuda = [device] if device.type == "cuda" else []
-    with torch.random.fork_rng(cuda), _progress(epochs * steps) as bar:
+    with torch.random.fork_rng(cuda), progress_bar(epochs * steps, "step") as bar:
         _seed(device, seed)
         if checkpoint is not None and Path(checkpoint).exists():
             if not resume:
@@ -249,18 +247,6 @@ def _prepare(model: nn.Module, images: Tensors, device: torch.device) -> tuple[T
                 f"got {len(data[0]):,} images but {len(extra):,} rows beside them, expected as many of each"
             )
     return tuple(tensor.to(device) for tensor in data)
-
-
-def _in_notebook():
-    ipython = sys.modules.get("IPython")
-    return ipython is not None and getattr(ipython.get_ipython(), "kernel", None) is not None
-
-
-def _progress(total: int) -> tqdm:
-    # A bar only where a person watches: a terminal or a notebook, not a log file.
-    # TQDM_DISABLE=1 is tqdm's own switch, which its bar for notebooks overlooks.
-    watched = (sys.stderr.isatty() or _in_notebook()) and not os.environ.get("TQDM_DISABLE")
-    return tqdm(total=total, unit="step", leave=False, disable=not watched)
 
 
 def _finite(terms: dict[str, Tensor], epoch: int, step: int) -> dict[str, float]:

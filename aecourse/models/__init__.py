@@ -3,5 +3,16 @@
 from .base import Autoencoder, check_images
 from .classifier import Classifier
 from .dense import DenseAutoencoder, LinearAutoencoder, dense_layers
+from .vae import VAE, BinarizedVAE, GaussianVAE
 
-__all__ = ["Autoencoder", "Classifier", "DenseAutoencoder", "LinearAutoencoder", "check_images", "dense_layers"]
+__all__ = [
+    "VAE",
+    "Autoencoder",
+    "BinarizedVAE",
+    "Classifier",
+    "DenseAutoencoder",
+    "GaussianVAE",
+    "LinearAutoencoder",
+    "check_images",
+    "dense_layers",
+]

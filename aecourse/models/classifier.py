@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .base import Autoencoder, check_images
-from .dense import _check_widths, dense_layers
+from .dense import check_widths, dense_layers
 
 
 class Classifier(nn.Module):
@@ -23,7 +23,7 @@ class Classifier(nn.Module):
 
     def __init__(self, widths: tuple[int, ...] = (784, 256, 10), *, seed: int = 0):
         super().__init__()
-        _check_widths(widths, self.image_shape)
+        check_widths(widths, self.image_shape)
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(seed)
             self.layers = dense_layers(widths)
@@ -31,6 +31,10 @@ class Classifier(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Return the class probabilities `(N, classes)` of images `(N, 1, 28, 28)`."""
         return self.layers(self.check_images(images).flatten(1)).softmax(1)
+
+    def features(self, images: Tensor) -> Tensor:
+        """Return the last hidden layer, `(N, widths[-2])`: what the classes are told apart by."""
+        return self.layers[:-1](self.check_images(images).flatten(1))
 
     def loss(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """Return `total`: the mean cross-entropy of the true labels, in nats per image."""

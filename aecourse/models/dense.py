@@ -44,7 +44,7 @@ class DenseAutoencoder(Autoencoder):
         seed: int = 0,
     ):
         super().__init__()
-        _check_widths(widths, image_shape)
+        check_widths(widths, image_shape)
         if reconstruction not in ("cross_entropy", "squared_error"):
             raise ValueError(f"got reconstruction={reconstruction!r}, expected 'cross_entropy' or 'squared_error'")
         self.image_shape = tuple(image_shape)
@@ -86,7 +86,7 @@ class LinearAutoencoder(Autoencoder):
     def __init__(self, latent_dim: int, *, image_shape: tuple[int, ...] = (1, 28, 28), seed: int = 0):
         super().__init__()
         pixels = math.prod(image_shape)
-        _check_widths((pixels, latent_dim), image_shape)
+        check_widths((pixels, latent_dim), image_shape)
         self.image_shape = tuple(image_shape)
         self.latent_dim = latent_dim
         with torch.random.fork_rng(devices=[]):
@@ -124,7 +124,8 @@ def dense_layers(widths: Sequence[int], activation: Callable[[], nn.Module] = nn
     return nn.Sequential(*layers[:-2])
 
 
-def _check_widths(widths: Sequence[int], image_shape: tuple[int, ...]) -> None:
+def check_widths(widths: Sequence[int], image_shape: tuple[int, ...]) -> None:
+    """Raise a ValueError if these are no layer widths that begin with the pixels of an image."""
     if len(widths) < 2 or any(not isinstance(width, int) or width < 1 for width in widths):
         raise ValueError(f"got widths {widths!r}, expected at least two whole numbers above 0, pixels first")
     if widths[0] != math.prod(image_shape):

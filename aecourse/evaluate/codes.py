@@ -1,4 +1,4 @@
-"""Every number that a chapter claims, measured the same way for every model.
+"""What codes and reconstructions are worth: errors, maps, probes, dimensions.
 
 Points `(N, D)` are codes or flattened images.  What scikit-learn and SciPy do is called there.
 """
@@ -19,14 +19,16 @@ from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor, nn
+from torch.distributions import Distribution
 
-from .models import check_images
+from ..models import check_images
 
 
 @torch.no_grad()
 def encode(model: nn.Module, images: Tensor, *, batch_size: int = 1000) -> Tensor:
-    """Return the codes `(N, latent_dim)` of any number of images, on the CPU."""
-    return torch.cat([model.encode(batch).cpu() for batch in images.split(batch_size)])
+    """Return the codes `(N, latent_dim)` of any number of images, on the CPU; for a VAE the posteriors' means."""
+    codes = [model.encode(batch) for batch in images.split(batch_size)]
+    return torch.cat([(code.mean if isinstance(code, Distribution) else code).cpu() for code in codes])
 
 
 @torch.no_grad()
