@@ -57,8 +57,9 @@ compat:  ## unit tests and one chapter with the oldest versions that pyproject.t
 repo-url: $(READY)  ## move the project: make repo-url URL=https://github.com/owner/name
 	$(BIN)/python tools/repo_url.py "$(URL)"
 
-bench: $(READY)  ## compare fit with the usual way of training and with the arithmetic's own limit
+bench: $(READY)  ## time fit, the VAE, bits-back coding and every chapter, beside the usual way and the arithmetic's limit
 	$(BIN)/python benchmarks/throughput.py
+	$(BIN)/python benchmarks/vae.py
 
 clean:  ## delete what was built and the virtual environments
 	rm -rf _build .venv .venv-compat .pytest_cache .ruff_cache .hypothesis

@@ -161,7 +161,7 @@ def binarize(images: Tensor, *, seed: int = 0) -> Tensor:
     Raises:
         ValueError: for bad images.
     """
-    check_images(images, tuple(images.shape[1:]))
+    check_images(images, None)
     return torch.bernoulli(images.cpu(), generator=torch.Generator().manual_seed(seed))
 
 

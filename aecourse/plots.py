@@ -15,9 +15,13 @@ import matplotlib.figure
 import numpy as np
 from matplotlib import rc_context
 from matplotlib.axes import Axes
+from matplotlib.collections import EllipseCollection
+from matplotlib.colors import to_rgb
+from matplotlib.patches import Circle
 from matplotlib.ticker import FixedLocator, LogLocator, NullLocator
 from PIL import Image
 from torch import Tensor
+from torch.distributions import Normal
 from torchvision.utils import make_grid
 
 if TYPE_CHECKING:
@@ -163,6 +167,36 @@ def latent_maps(maps: Mapping[str, Tensor], labels: Tensor) -> Figure:
 
 
 @rc_context(STYLE)
+def clouds(posteriors: Mapping[str, Normal], labels: Tensor) -> Figure:
+    """Draw named posteriors over two latent dimensions side by side: each image's mean and its σ as an ellipse.
+
+    Colours and numbers are labels.  Dashed circles of radius 1 and 2 hold 39 % and 86 % of the prior N(0, I).
+    The axes leave out the outermost means, 3 % on each side.
+    """
+    figure, axes = _panels(1, len(posteriors), width=3.4, height=3.4)
+    for axis, (title, q) in zip(axes, posteriors.items(), strict=True):
+        for label in labels.unique().tolist():
+            mean, spread = (values[labels == label].numpy() for values in (q.mean, q.stddev))
+            colour = COLOURS[label % len(COLOURS)]
+            size = {"widths": 2 * spread[:, 0], "heights": 2 * spread[:, 1], "angles": np.zeros(len(mean))}
+            place = {"offsets": mean, "transOffset": axis.transData, "units": "xy"}
+            axis.add_collection(EllipseCollection(**size, **place, facecolor=colour, alpha=0.25, linewidth=0))
+            axis.scatter(*mean.T, s=2, color=colour, linewidths=0)
+            axis.annotate(
+                str(label), np.median(mean, axis=0), color=colour, weight="bold", ha="center", va="center", size=9,
+                bbox={"boxstyle": "circle,pad=0.05", "facecolor": "white", "edgecolor": colour, "alpha": 0.85},
+            )  # fmt: skip
+        for radius in (1, 2):
+            axis.add_patch(Circle((0, 0), radius, fill=False, linestyle="--", linewidth=1))
+        axis.set(title=title, xlabel="$z_1$", ylabel="$z_2$", aspect="equal")
+        low, high = np.quantile(q.mean, (0.03, 0.97), axis=0)
+        axis.set(
+            xlim=(min(low[0], -2) - 0.5, max(high[0], 2) + 0.5), ylim=(min(low[1], -2) - 0.5, max(high[1], 2) + 0.5)
+        )
+    return figure
+
+
+@rc_context(STYLE)
 def loops(paths: Mapping[str, Tensor], angles: Tensor) -> Figure:
     """Draw named closed paths of points `(N, 2)` side by side, coloured by the angle in degrees at each point."""
     figure, axes = _panels(1, len(paths), width=2.4, height=2.4)
@@ -176,7 +210,7 @@ def loops(paths: Mapping[str, Tensor], angles: Tensor) -> Figure:
 
 
 @rc_context(STYLE)
-def histograms(samples: Mapping[str, Tensor], *, x: str, bins: int = 50) -> Figure:
+def histograms(samples: Mapping[str, Tensor], *, x: str, y: str = "share of images", bins: int = 50) -> Figure:
     """Draw named samples as overlaid histograms on common bins, each as a share of its sample."""
     figure, (axis,) = _panels(1, 1, width=4.7, height=2.8)
     everything = np.concatenate([np.asarray(sample) for sample in samples.values()])
@@ -184,7 +218,7 @@ def histograms(samples: Mapping[str, Tensor], *, x: str, bins: int = 50) -> Figu
     for (label, sample), style in zip(samples.items(), ("-", "--", ":", "-.") * 3, strict=False):
         share = np.histogram(np.asarray(sample), edges)[0] / len(sample)
         axis.stairs(share, edges, label=label, linestyle=style, linewidth=1.8)
-    axis.set(xlabel=x, ylabel="share of images")
+    axis.set(xlabel=x, ylabel=y)
     axis.legend()
     return figure
 
@@ -214,6 +248,68 @@ def heatmaps(maps: Mapping[str, Tensor], *, label: str) -> Figure:
         axis.set_title(title)
         _bare(axis)
     figure.colorbar(drawn, ax=axes, label=label, shrink=0.8)
+    return figure
+
+
+@rc_context(STYLE)
+def atlas(
+    points: Tensor,
+    labels: Tensor,
+    *,
+    ground: tuple[Tensor, Tensor, Tensor] | None = None,
+    paths: Mapping[str, Tensor] | None = None,
+) -> Figure:
+    """Draw codes `(N, 2)` on one map, coloured by label; on request what lies under them, and paths across it.
+
+    Args:
+        points: the codes; labels: `(N,)`, a number each, shown at the median of its points.
+        ground: `(classes, low, high)`: what is seen at `(H, W)` places spread evenly over the box between the corners
+            `low` and `high`, both `(2,)`, the first row at the bottom; −1, nothing, stays dark.
+        paths: name → `(steps, 2)`, drawn as a line from its dot to its arrowhead.
+    """
+    figure, (axis,) = _panels(1, 1, width=4.9, height=4.6)
+    if ground is not None:
+        classes, low, high = ground
+        shades = 0.55 + 0.45 * np.array([to_rgb(colour) for colour in COLOURS])
+        picture = np.where((classes >= 0).numpy()[..., None], shades[classes.numpy() % len(COLOURS)], 0.25)
+        extent = (float(low[0]), float(high[0]), float(low[1]), float(high[1]))
+        axis.imshow(picture, origin="lower", extent=extent, aspect="auto", interpolation="nearest")
+    for label in labels.unique().tolist():
+        members, colour = points[labels == label].numpy(), COLOURS[label % len(COLOURS)]
+        axis.scatter(*members.T, s=4, color=colour, linewidths=0.2, edgecolors="white" if ground is not None else None)
+        axis.annotate(
+            str(label), np.median(members, axis=0), color=colour, weight="bold", ha="center", va="center", size=11,
+            bbox={"boxstyle": "circle,pad=0.1", "facecolor": "white", "edgecolor": colour, "alpha": 0.9},
+        )  # fmt: skip
+    for name, path in (paths or {}).items():
+        way = path.numpy()
+        axis.plot(*way.T, color="black", linewidth=1.4)
+        axis.plot(*way[0], "o", color="black", markersize=5)
+        axis.annotate("", way[-1], way[-2], arrowprops={"arrowstyle": "-|>", "color": "black"})
+        axis.annotate(
+            name, way[len(way) // 2], ha="center", va="center", size=8,
+            bbox={"boxstyle": "round,pad=0.15", "facecolor": "white", "linewidth": 0.5},
+        )  # fmt: skip
+    if ground is not None:
+        axis.set(xlim=extent[:2], ylim=extent[2:])
+    axis.set(xlabel="$z_1$", ylabel="$z_2$")
+    return figure
+
+
+@rc_context(STYLE)
+def shares(rows: Mapping[str, Sequence[float]], columns: Sequence[str], *, x: str, y: str) -> Figure:
+    """Draw named rows of shares from 0 to 1 as a table in per cent, the larger the darker."""
+    values = np.array([list(row) for row in rows.values()])
+    figure, (axis,) = _panels(1, 1, width=0.42 * len(columns) + 1.6, height=0.34 * len(rows) + 0.6)
+    axis.imshow(values, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    for (row, column), value in np.ndenumerate(values):
+        colour = "white" if value > 0.6 else "black"
+        axis.text(column, row, f"{100 * value:.0f}", ha="center", va="center", color=colour, size=9)
+    _bare(axis)
+    axis.set(xlabel=x, ylabel=y)
+    axis.set_xticks(range(len(columns)), columns)
+    axis.set_yticks(range(len(rows)), list(rows))
+    axis.tick_params(length=0)
     return figure
 
 

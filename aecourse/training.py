@@ -276,6 +276,11 @@ def _fingerprint(model, data, held_out, state, epochs, batch_size, rate, seed) -
             for k, v in vars(model).items()
             if k[0] != "_" and k != "training" and isinstance(v, int | float | str | tuple)
         },
+        "fixed weights": {
+            name: _checksums((weight.detach(),))[0]
+            for name, weight in model.named_parameters()
+            if not weight.requires_grad
+        },
         "optimizer": [type(state).__name__, {k: v for k, v in state.defaults.items() if k != "lr"}],
         "epochs": epochs,  # None where nothing depends on it
         "batch_size": batch_size,

@@ -548,3 +548,53 @@ def test_angles_may_come_as_a_tensor(image):
 def test_what_is_not_one_image_cannot_be_turned(bad, message):
     with pytest.raises(ValueError, match=message):
         data.rotations(bad, [0])
+
+
+GREY = torch.rand(20, 1, 6, 6, generator=torch.Generator().manual_seed(11))
+
+
+def test_binarized_images_are_only_0_and_1_and_keep_shape_and_type():
+    drawn = data.binarize(GREY)
+    assert drawn.unique().tolist() == [0, 1]
+    assert drawn.shape == GREY.shape
+    assert drawn.dtype == torch.float32
+
+
+def test_a_pixel_is_white_as_often_as_it_is_grey():
+    draws = torch.stack([data.binarize(GREY, seed=seed) for seed in range(400)])
+    standard_error = (GREY * (1 - GREY) / len(draws)).sqrt() + 1e-3
+    assert ((draws.mean(0) - GREY).abs() < 5 * standard_error).all()
+
+
+def test_images_are_binarized_alike_with_the_same_seed_and_otherwise_with_another():
+    assert torch.equal(data.binarize(GREY, seed=3), data.binarize(GREY, seed=3))
+    assert not torch.equal(data.binarize(GREY, seed=3), data.binarize(GREY, seed=4))
+
+
+def test_black_and_white_images_stay_as_they_are():
+    assert torch.equal(data.binarize(GREY.round()), GREY.round())
+
+
+def test_binarizing_changes_neither_the_images_nor_the_global_random_state():
+    images, state = GREY.clone(), torch.get_rng_state()
+    data.binarize(images)
+    assert torch.equal(images, GREY)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        (GREY * 255, "divide by 255"),
+        (GREY - 1, "rescale or clamp"),
+        (GREY / 0 * 0, "NaN pixels in 20 of 20 images"),
+        (GREY[:0], "got no images"),
+        ((GREY * 255).to(torch.uint8), "dtype torch.uint8"),
+        (GREY.numpy(), "got ndarray"),
+        (list(GREY), r"got list, expected a float32 tensor of shape \(N, …\)"),
+    ],
+    ids=["0 to 255", "negative", "NaN", "empty", "uint8", "NumPy", "list"],
+)
+def test_what_are_no_images_cannot_be_binarized(bad, message):
+    with pytest.raises(ValueError, match=message):
+        data.binarize(bad)

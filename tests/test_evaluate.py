@@ -9,6 +9,7 @@ import torch
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from sklearn.decomposition import PCA
+from sklearn.linear_model import LogisticRegression
 
 from aecourse import evaluate, models
 
@@ -30,6 +31,41 @@ def test_encode_decode_and_reconstruct_equal_the_model_whatever_the_batch_size(i
     torch.testing.assert_close(evaluate.decode(model, codes, batch_size=7), model.decode(codes).detach())
     torch.testing.assert_close(evaluate.reconstruct(model, images), model(images).detach())
     assert not codes.requires_grad
+
+
+def test_the_codes_of_a_vae_are_the_means_of_its_posteriors_without_noise(images):
+    model = models.VAE((25, 8, 3), image_shape=(1, 5, 5))
+    codes = evaluate.encode(model, images, batch_size=7)
+    torch.testing.assert_close(codes, model.encode(images).mean.detach())
+    assert torch.equal(codes, evaluate.encode(model, images, batch_size=7))
+    torch.testing.assert_close(evaluate.reconstruct(model, images), model(images).detach())
+
+
+NO_IMAGES = {
+    "a list": (lambda images: list(images), "got list, expected a tensor"),
+    "NumPy": (lambda images: images.numpy(), "got ndarray, expected a tensor"),
+    "none": (lambda images: images[:0], "got no images"),
+    "flattened": (lambda images: images.flatten(1), r"got images of shape \(40, 25\)"),
+    "0 to 255": (lambda images: images * 255, "divide by 255"),
+    "NaN": (lambda images: images / 0 * 0, "got NaN pixels in 40 of 40 images"),
+}
+
+
+@pytest.mark.parametrize("bad", NO_IMAGES)
+@pytest.mark.parametrize("measure", [evaluate.encode, evaluate.reconstruct])
+def test_what_are_no_images_cannot_be_encoded(images, measure, bad):
+    spoil, message = NO_IMAGES[bad]
+    with pytest.raises(ValueError, match=message):
+        measure(models.LinearAutoencoder(3, image_shape=(1, 5, 5)), spoil(images))
+
+
+@pytest.mark.parametrize("batch_size", [0, -5, 2.5])
+def test_a_batch_size_that_is_no_whole_number_above_0_is_an_error(images, batch_size):
+    model = models.LinearAutoencoder(3, image_shape=(1, 5, 5))
+    with pytest.raises(ValueError, match=f"got batch_size={batch_size}, expected a whole number of at least 1"):
+        evaluate.encode(model, images, batch_size=batch_size)
+    with pytest.raises(ValueError, match="got batch_size="):
+        evaluate.decode(model, torch.zeros(4, 3), batch_size=batch_size)
 
 
 def test_squared_errors_equal_hand_calculation():
@@ -277,9 +313,7 @@ def test_a_probe_of_few_labels_depends_on_which_the_seed_chooses(random):
 def test_a_probe_sees_exactly_per_class_points_of_each_class(random, monkeypatch):
     points, labels = _blobs(random)
     seen = []
-    fit = evaluate.LogisticRegression.fit
-    monkeypatch.setattr(
-        evaluate.LogisticRegression, "fit", lambda self, x, y: (seen.extend(y.tolist()), fit(self, x, y))[1]
-    )
+    fit = LogisticRegression.fit
+    monkeypatch.setattr(LogisticRegression, "fit", lambda self, x, y: (seen.extend(y.tolist()), fit(self, x, y))[1])
     evaluate.probe_accuracy(points, labels, points, labels, per_class=7)
     assert sorted(seen) == [0] * 7 + [1] * 7 + [2] * 7

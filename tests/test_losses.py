@@ -1,11 +1,13 @@
-"""Reconstruction losses against torch.distributions, NumPy and values known by hand."""
+"""Reconstruction losses and the KL against torch.distributions, NumPy and values known by hand."""
 
 import math
 
 import numpy as np
 import pytest
 import torch
-from torch.distributions import Bernoulli, Normal
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.distributions import Bernoulli, Normal, kl_divergence
 
 from aecourse import losses
 
@@ -74,8 +76,56 @@ def test_twice_the_images_cost_the_same_on_average(loss, random):
     assert loss(given.repeat(2, 1), pixels.repeat(2, 1)).item() == pytest.approx(loss(given, pixels).item(), rel=1e-5)
 
 
-@pytest.mark.parametrize("loss", [losses.cross_entropy, losses.squared_error])
+@pytest.mark.parametrize("loss", [losses.cross_entropy, losses.squared_error, losses.gaussian_kl])
 @pytest.mark.parametrize("other", [(5, 784), (5, 1, 28, 1), (1, 1, 28, 28), (4, 1, 28, 28)])
 def test_shapes_that_differ_are_an_error_and_never_broadcast(loss, other):
     with pytest.raises(ValueError, match=r"got shapes .*expected two equal ones; flatten or unflatten"):
         loss(torch.zeros(other), torch.zeros(5, 1, 28, 28))
+
+
+def test_the_kl_to_the_prior_has_the_values_known_by_hand():
+    mu, log_var = torch.tensor([0.0, 1.0, -2.0, 0.0, 0.0]), torch.tensor([0.0, 0.0, 0.0, math.log(4), -math.log(4)])
+    by_hand = [0, 0.5, 2, 0.5 * (4 - 1 - math.log(4)), 0.5 * (0.25 - 1 + math.log(4))]
+    assert losses.gaussian_kl(mu, log_var).tolist() == pytest.approx(by_hand, rel=1e-6)
+
+
+def test_closed_form_kl_equals_torch_distributions_element_by_element(random):
+    mu, log_var = torch.randn(2, 50, 7, generator=random, dtype=torch.float64) * 3
+    expected = kl_divergence(Normal(mu, (log_var / 2).exp()), Normal(0.0, 1.0))
+    measured = losses.gaussian_kl(mu, log_var)
+    assert measured.shape == (50, 7)
+    torch.testing.assert_close(measured, expected)
+
+
+@pytest.mark.parametrize(("mu", "log_var"), [(0.0, 0.7), (1.0, 0.0), (-2.0, -3.0), (0.3, 2.0), (3.0, 1.0)])
+def test_closed_form_kl_equals_monte_carlo(mu, log_var, random):
+    sigma = math.exp(log_var / 2)
+    z = mu + sigma * torch.randn(400_000, generator=random, dtype=torch.float64)
+    ratios = Normal(mu, sigma).log_prob(z) - Normal(0.0, 1.0).log_prob(z)
+    standard_error = ratios.std().item() / len(ratios) ** 0.5
+    closed = losses.gaussian_kl(torch.tensor(mu), torch.tensor(log_var)).item()
+    assert abs(ratios.mean().item() - closed) < 4 * standard_error
+    assert closed > 20 * standard_error  # so that the test could tell σ from σ² and from log σ²
+
+
+@given(st.floats(-30, 30), st.floats(-30, 30))
+def test_the_kl_is_never_negative_and_zero_only_at_the_prior(mu, log_var):
+    kl = losses.gaussian_kl(*(torch.tensor(number, dtype=torch.float64) for number in (mu, log_var))).item()
+    assert kl >= -1e-15  # which is rounding
+    if max(abs(mu), abs(log_var)) > 1e-3:
+        assert kl > 0
+
+
+def test_at_the_prior_the_kl_is_exactly_zero_and_so_is_its_gradient():
+    mu, log_var = torch.zeros(3, requires_grad=True), torch.zeros(3, requires_grad=True)
+    losses.gaussian_kl(mu, log_var).sum().backward()
+    assert losses.gaussian_kl(mu, log_var).tolist() == mu.grad.tolist() == log_var.grad.tolist() == [0, 0, 0]
+
+
+def test_the_gradient_of_the_kl_equals_finite_differences(random):
+    mu, log_var = torch.randn(2, 4, 3, generator=random, dtype=torch.float64) * 2
+    assert torch.autograd.gradcheck(losses.gaussian_kl, (mu.requires_grad_(), log_var.requires_grad_()))
+
+
+def test_the_kl_stays_finite_where_the_variance_itself_rounds_to_zero():
+    assert losses.gaussian_kl(torch.tensor(0.0), torch.tensor(-300.0)).item() == pytest.approx(149.5)

@@ -9,6 +9,7 @@ import pytest
 import torch
 from matplotlib import pyplot
 from PIL import Image
+from torch.distributions import Normal
 
 from aecourse import plots
 from aecourse.training import History
@@ -19,6 +20,9 @@ LABELS = torch.arange(2000) % 10
 ANGLES = torch.arange(36) * 10.0
 LOOP = torch.stack([torch.cos(torch.deg2rad(ANGLES)), torch.sin(torch.deg2rad(ANGLES))], 1)
 SCORES = torch.from_numpy(RANDOM.normal(10, 2, 500)).float()
+CLOUDS = Normal(POINTS[:1000], 0.1 + POINTS[1000:].abs())
+CORNERS = (torch.tensor([-2.0, -1.0]), torch.tensor([2.0, 1.0]))
+SHARES = [0.5, 0.75, 1.0]
 RUN = History(
     {"total": [5.0, 3.0, 2.0], "kl": [1.0, 0.5, 0.2]}, {"total": [6.0, 4.0, 3.5], "kl": [2.0, 1.0, 0.5]}, [1.0] * 3
 )
@@ -33,6 +37,11 @@ DRAWINGS = {
     ),
     "bars": lambda digits: plots.bars({"zlib": 1000.0, "png": 1200.5}, x="bits per image"),
     "latent_maps": lambda digits: plots.latent_maps({"PCA": POINTS, "net": POINTS.flip(1)}, LABELS),
+    "clouds": lambda digits: plots.clouds({"net": CLOUDS, "again": CLOUDS}, LABELS[:1000]),
+    "atlas": lambda digits: plots.atlas(
+        POINTS, LABELS, ground=(LABELS[:900].reshape(30, 30) - 1, *CORNERS), paths={"way": POINTS[:5]}
+    ),
+    "shares": lambda digits: plots.shares({"2 → 5": SHARES, "5 → 2": SHARES[::-1]}, "012", x="seen", y="path"),
     "loops": lambda digits: plots.loops({"PCA": LOOP, "net": 2 * LOOP}, ANGLES),
     "histograms": lambda digits: plots.histograms({"digits": SCORES, "letters": SCORES + 5}, x="error"),
     "roc": lambda digits: plots.roc({"net": (SCORES, SCORES + 3)}),
@@ -159,6 +168,40 @@ def test_a_latent_map_draws_every_point_and_names_every_label_at_its_median():
     named = {text.get_text(): text.xy for text in axes.texts}
     assert set(named) == {str(label) for label in range(10)}
     np.testing.assert_allclose(named["3"], np.median(POINTS[LABELS == 3].numpy(), axis=0))
+
+
+def test_clouds_are_ellipses_of_one_sigma_around_every_mean():
+    (axes,) = plots.clouds({"net": CLOUDS}, LABELS[:1000]).axes
+    ellipses, means = axes.collections[0], axes.collections[1]
+    members = LABELS[:1000] == 0
+    np.testing.assert_allclose(ellipses.get_offsets(), CLOUDS.mean[members])
+    np.testing.assert_allclose(means.get_offsets(), CLOUDS.mean[members])
+    np.testing.assert_allclose(ellipses.get_widths(), 2 * CLOUDS.stddev[members, 0], rtol=1e-6)
+    np.testing.assert_allclose(ellipses.get_heights(), 2 * CLOUDS.stddev[members, 1], rtol=1e-6)
+    assert [circle.get_radius() for circle in axes.patches] == [1, 2]
+
+
+def test_an_atlas_has_its_ground_where_the_codes_are_and_nothing_stays_dark():
+    classes = torch.tensor([[-1, 0], [1, 2]])
+    (axes,) = plots.atlas(POINTS, LABELS, ground=(classes, *CORNERS), paths={"way": POINTS[:5]}).axes
+    (ground,) = axes.get_images()
+    assert ground.get_extent() == [-2, 2, -1, 1]
+    assert ground.origin == "lower"
+    colours = np.asarray(ground.get_array())
+    assert (colours[0, 0] == 0.25).all()
+    assert (colours[classes.numpy() >= 0].max(1) > 0.5).all()
+    drawn = np.concatenate([group.get_offsets() for group in axes.collections])
+    assert sorted(map(tuple, drawn)) == sorted(map(tuple, POINTS.numpy()))
+    np.testing.assert_allclose(axes.get_lines()[0].get_xydata(), POINTS[:5])
+
+
+def test_shares_are_written_in_per_cent_in_their_row_and_column():
+    (axes,) = plots.shares({"2 → 5": SHARES, "5 → 2": SHARES[::-1]}, "012", x="seen", y="path").axes
+    assert {text.get_position(): text.get_text() for text in axes.texts} == {
+        (0, 0): "50", (1, 0): "75", (2, 0): "100", (0, 1): "100", (1, 1): "75", (2, 1): "50"
+    }  # fmt: skip
+    assert [tick.get_text() for tick in axes.get_xticklabels()] == ["0", "1", "2"]
+    assert [tick.get_text() for tick in axes.get_yticklabels()] == ["2 → 5", "5 → 2"]
 
 
 def test_a_loop_is_closed_and_coloured_by_its_angles():

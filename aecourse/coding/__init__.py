@@ -4,7 +4,10 @@ from .ans import OutOfBits, Stack, pop, push
 from .bits_back import compress, decompress
 from .codes import (
     NATS_PER_BIT,
+    best_compressed_sizes,
+    black_and_white,
     compressed_size,
+    context_cost,
     cross_entropy,
     decode,
     encode,
@@ -23,8 +26,11 @@ __all__ = [
     "NATS_PER_BIT",
     "OutOfBits",
     "Stack",
+    "best_compressed_sizes",
+    "black_and_white",
     "compress",
     "compressed_size",
+    "context_cost",
     "cross_entropy",
     "decode",
     "decompress",

@@ -37,6 +37,7 @@ from .samples import (
     path_classes,
     recognised,
     recognised_share,
+    sample_quality,
     slerp,
     unrecognised_share,
 )
@@ -73,6 +74,7 @@ __all__ = [
     "recognised_share",
     "reconstruct",
     "roc_auc",
+    "sample_quality",
     "slerp",
     "squared_errors",
     "unrecognised_share",

@@ -1,6 +1,7 @@
 """What a VAE's loss says about probability: the ELBO and tighter bounds, its terms, its latent dimensions.
 
-All in nats per image, for pixels as the model's likelihood takes them.
+All in nats per image, for pixels as the model's likelihood takes them.  Every function raises a ValueError for bad
+images, a model that is no VAE, or a count that is too small.
 """
 
 from __future__ import annotations
@@ -16,12 +17,14 @@ from torch.distributions import Normal
 from ..losses import gaussian_kl
 from ..models import VAE
 from ..progress import progress_bar
+from .codes import check_count, in_batches
 
 
 @torch.no_grad()
 def posterior(model: VAE, images: Tensor, *, batch_size: int = 1000) -> Normal:
     """Return the posteriors of any number of images as one: `.mean` and `.stddev` are `(N, latent_dim)`, on the CPU."""
-    parts = [model.encode(batch) for batch in images.split(batch_size)]
+    _check_vae(model)
+    parts = [model.encode(batch) for batch in in_batches(images, batch_size)]
     return Normal(
         torch.cat([part.mean.cpu() for part in parts]),
         torch.cat([part.stddev.cpu() for part in parts]),
@@ -39,9 +42,11 @@ def elbo(model: VAE, images: Tensor, *, draws: int = 1, seed: int = 0, batch_siz
         draws: how many codes are drawn for each image.
         seed: fixes them.
     """
+    _check_vae(model)
+    check_count("draws", draws)
     random = _generator(model, seed)
     reconstruction = kl = 0.0
-    for batch in images.split(batch_size):
+    for batch in in_batches(images, batch_size):
         pixels = model.check_images(batch).flatten(1)
         mu, log_var = model.mu_log_var(pixels)
         kl += gaussian_kl(mu, log_var).sum().item()
@@ -64,16 +69,14 @@ def log_likelihood(model: VAE, images: Tensor, *, samples: int, seed: int = 0, b
         samples: how many codes for each image.
         seed: fixes them.
         batch_size: codes decoded at once.
-
-    Raises:
-        ValueError: if `samples` is less than 1.
     """
-    if samples < 1:
-        raise ValueError(f"got samples={samples}, expected at least 1")
+    _check_vae(model)
+    samples = check_count("samples", samples)
+    at_once = min(samples, check_count("batch_size", batch_size))
     random, bounds = _generator(model, seed), []
-    at_once = min(samples, batch_size)
+    parts = in_batches(images, batch_size // at_once)
     with progress_bar(len(images) * samples, "code") as bar:
-        for batch in images.split(max(1, batch_size // at_once)):
+        for batch in parts:
             pixels = model.check_images(batch).flatten(1)
             q = model.posterior(pixels)
             prior = Normal(torch.zeros_like(q.mean), torch.ones_like(q.stddev))
@@ -91,7 +94,7 @@ def log_likelihood(model: VAE, images: Tensor, *, samples: int, seed: int = 0, b
 def kl_per_dimension(model: VAE, images: Tensor) -> Tensor:
     """Return the mean KL from posterior to prior in each latent dimension, in nats: shape `(latent_dim,)`."""
     q = posterior(model, images)
-    return gaussian_kl(q.mean, q.variance.log()).mean(0)
+    return gaussian_kl(q.mean, 2 * q.stddev.log()).mean(0)
 
 
 def active_units(model: VAE, images: Tensor, *, threshold: float = 0.01) -> int:
@@ -99,7 +102,9 @@ def active_units(model: VAE, images: Tensor, *, threshold: float = 0.01) -> int:
 
     Burda et al. (2016), section 5.2.
     """
-    return int((posterior(model, images).mean.var(0) > threshold).sum())
+    means = posterior(model, images).mean
+    check_count("len(images)", len(means), least=2)
+    return int((means.var(0) > threshold).sum())
 
 
 @dataclass
@@ -128,11 +133,12 @@ def aggregate_posterior(model: VAE, images: Tensor, *, seed: int = 0, points: in
         seed: fixes the draws, also those from the prior.
         points: how many of each the MMD compares.
     """
+    check_count("points", points, least=2)
     q = posterior(model, images)
     random = torch.Generator().manual_seed(seed)
     sample = q.mean + q.stddev * torch.randn(q.mean.shape, generator=random)
     prior = torch.randn((min(points, len(sample)), model.latent_dim), generator=random)
-    covariance = torch.cov(q.mean.T, correction=0).reshape(model.latent_dim, -1) + q.variance.mean(0).diag()
+    covariance = torch.cov(q.mean.T, correction=0) + q.variance.mean(0).diag()
     return Aggregate(q.mean.mean(0), covariance, mmd(sample[:points], prior), sample)
 
 
@@ -167,25 +173,42 @@ def gradients(model: VAE, image: Tensor, *, draws: int, seed: int = 0) -> dict[s
     Both estimate ∇μ E[−log p(x|z)] over z ~ q(z|x), in nats per unit of μ:
 
     - "pathwise", through z = μ + σ ε: the gradient at z itself (Kingma & Welling, 2014);
-    - "score function", −log p(x|z) · (z − μ) / σ², which needs no gradient of the decoder (Williams, 1992).
+    - "score function", −log p(x|z) · (z − μ) / σ², which needs no gradient of the decoder (Williams, 1992);
+    - "score function, baseline", the same with the mean cost of the other draws subtracted from each cost
+      (Mnih & Rezende, 2016), which changes the noise and not the mean.
 
     Args:
         image: `(1, 1, 28, 28)`.
-        draws: how many codes are drawn.
+        draws: how many codes are drawn, at least 2.
         seed: fixes them.
 
     Returns:
-        `{"pathwise": (draws, latent_dim), "score function": (draws, latent_dim)}`.
+        for each of the three names the estimates `(draws, latent_dim)`.
     """
+    _check_vae(model)
+    check_count("draws", draws, least=2)
     pixels = model.check_images(image).flatten(1)
+    if len(pixels) != 1:
+        raise ValueError(f"got {len(pixels)} images, expected one; take images[:1]")
     with torch.no_grad():
         q = model.posterior(pixels)
-        z = q.mean + q.stddev * torch.randn((draws, model.latent_dim), generator=_generator(model, seed))
+        epsilon = torch.randn((draws, model.latent_dim), generator=_generator(model, seed), device=q.mean.device)
+        z = q.mean + q.stddev * epsilon
     z.requires_grad_()
     cost = -model.likelihood(z).log_prob(pixels.expand(draws, -1)).sum(1)
     (pathwise,) = torch.autograd.grad(cost.sum(), z)
-    score = cost.detach()[:, None] * (z.detach() - q.mean) / q.variance
-    return {"pathwise": pathwise, "score function": score}
+    cost, score = cost.detach()[:, None], (z.detach() - q.mean) / q.variance
+    others = (cost.sum() - cost) / (draws - 1)
+    return {
+        "pathwise": pathwise,
+        "score function": cost * score,
+        "score function, baseline": (cost - others) * score,
+    }
+
+
+def _check_vae(model: VAE) -> None:
+    if not isinstance(model, VAE):
+        raise ValueError(f"got a {type(model).__name__}, expected a VAE, whose codes are distributions; use models.VAE")
 
 
 def _generator(model: VAE, seed: int) -> torch.Generator:

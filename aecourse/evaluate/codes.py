@@ -6,6 +6,7 @@ Points `(N, D)` are codes or flattened images.  What scikit-learn and SciPy do i
 from __future__ import annotations
 
 import warnings
+from numbers import Integral
 
 import numpy as np
 import torch
@@ -27,14 +28,14 @@ from ..models import check_images
 @torch.no_grad()
 def encode(model: nn.Module, images: Tensor, *, batch_size: int = 1000) -> Tensor:
     """Return the codes `(N, latent_dim)` of any number of images, on the CPU; for a VAE the posteriors' means."""
-    codes = [model.encode(batch) for batch in images.split(batch_size)]
+    codes = [model.encode(batch) for batch in in_batches(images, batch_size)]
     return torch.cat([(code.mean if isinstance(code, Distribution) else code).cpu() for code in codes])
 
 
 @torch.no_grad()
 def decode(model: nn.Module, latents: Tensor, *, batch_size: int = 1000) -> Tensor:
     """Return the images that any number of codes stand for, on the CPU."""
-    return torch.cat([model.decode(batch).cpu() for batch in latents.split(batch_size)])
+    return torch.cat([model.decode(batch).cpu() for batch in in_batches(latents, batch_size)])
 
 
 def reconstruct(model: nn.Module, images: Tensor) -> Tensor:
@@ -67,7 +68,7 @@ class Principal:
     """
 
     def __init__(self, images: Tensor, components: int = 64):
-        check_images(images, tuple(images.shape[1:]))
+        check_images(images, None)
         self.pca = PCA(components, svd_solver="covariance_eigh").fit(images.flatten(1).numpy())
         self.image_shape = images.shape[1:]
 
@@ -208,6 +209,24 @@ def intrinsic_dimension(points: Tensor, *, neighbours: int = 20) -> float:
         raise ValueError("some points coincide, so that their distance is 0; drop duplicates with torch.unique(dim=0)")
     logs = np.log(distances[:, -1:] / distances[:, :-1])
     return float(1 / logs.mean())
+
+
+def in_batches(rows: Tensor, batch_size: int) -> tuple[Tensor, ...]:
+    """Return the rows, images or codes, in parts of at most `batch_size`.
+
+    Raises:
+        ValueError: if they are no tensor, or `batch_size` is no whole number above 0.
+    """
+    if not isinstance(rows, Tensor) or rows.dim() == 0:
+        raise ValueError(f"got {type(rows).__name__}, expected a tensor of N images or codes; use torch.as_tensor(…)")
+    return rows.split(check_count("batch_size", batch_size))
+
+
+def check_count(name: str, value: int, least: int = 1) -> int:
+    """Return `value`, or raise a ValueError if it is no whole number of at least `least`."""
+    if not isinstance(value, Integral) or value < least:
+        raise ValueError(f"got {name}={value!r}, expected a whole number of at least {least}")
+    return int(value)
 
 
 def _array(points: Tensor) -> np.ndarray:

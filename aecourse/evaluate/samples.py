@@ -1,4 +1,7 @@
-"""Does it look like a digit?  A judge, and what it says of samples, of holes in a latent space, and of paths."""
+"""Does it look like a digit?  A judge, and what it says of samples, of holes in a latent space, and of paths.
+
+Every function raises a ValueError for bad images or codes, or something else than a classifier as the judge.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +11,13 @@ import zlib
 
 import torch
 from platformdirs import user_cache_path
-from scipy.linalg import sqrtm
 from torch import Tensor, nn
 
 from .. import checkpoint, training
+from ..coding import entropy, frequencies
 from ..data import Dataset
 from ..models import Classifier
-from .codes import decode
+from .codes import check_count, decode, in_batches
 
 SURE = 0.9  # the probability from which a class counts as recognised
 
@@ -31,7 +34,7 @@ def judge(dataset: Dataset) -> Classifier:
     for tensor in (dataset.train_images, dataset.train_labels):
         checksum = zlib.crc32(tensor.contiguous().numpy(), checksum)
     path = user_cache_path("aecourse") / f"judge-{checksum:08x}.pt"
-    with contextlib.suppress(FileNotFoundError, ValueError):
+    with contextlib.suppress(OSError, ValueError):
         return checkpoint.load(model, path).eval()
     images, labels = dataset.train_images, dataset.train_labels
     training.fit(model, (images, labels), epochs=3, lr=training.cosine(4e-3, warmup=0.05), device="cpu")
@@ -43,7 +46,8 @@ def judge(dataset: Dataset) -> Classifier:
 @torch.no_grad()
 def recognised(judge: Classifier, images: Tensor, *, sure: float = SURE) -> Tensor:
     """Return the class of each image, or −1 where the judge gives none a probability of `sure`: int64 `(N,)`."""
-    confidence, label = torch.cat([judge(batch).cpu() for batch in images.split(1000)]).max(1)
+    _check_judge(judge)
+    confidence, label = torch.cat([judge(batch).cpu() for batch in in_batches(images, 1000)]).max(1)
     return torch.where(confidence >= sure, label, -1)
 
 
@@ -65,7 +69,13 @@ def box(codes: Tensor, n: int, *, coverage: float = 0.98, seed: int = 0) -> Tens
         coverage: in each dimension the box holds this share of the codes, as many left out below as above.
         seed: fixes the points.
     """
-    low, high = codes.quantile(torch.tensor([(1 - coverage) / 2, (1 + coverage) / 2]), dim=0)
+    if codes.dim() != 2 or not 0 < coverage <= 1:
+        raise ValueError(
+            f"got codes of shape {tuple(codes.shape)} and coverage={coverage!r}, "
+            "expected (N, latent_dim) and a share above 0, at most 1"
+        )
+    check_count("n", n)
+    low, high = codes.quantile(codes.new_tensor([(1 - coverage) / 2, (1 + coverage) / 2]), dim=0)
     return low + (high - low) * torch.rand((n, codes.shape[1]), generator=torch.Generator().manual_seed(seed))
 
 
@@ -74,20 +84,46 @@ def frechet_distance(judge: Classifier, first: Tensor, second: Tensor) -> float:
     """Return the Fréchet distance between two sets of images, seen through the judge's hidden layer.
 
     Each set becomes a normal distribution of features with its mean m and covariance C, and the squared distance
-    |m₁ − m₂|² + tr(C₁ + C₂ − 2 √(C₁C₂)) is returned (Dowson & Landau, 1982), as Heusel et al. (2017) do with a
+    ‖m₁ − m₂‖² + tr(C₁ + C₂ − 2 √(C₁C₂)) is returned (Dowson & Landau, 1982), as Heusel et al. (2017) do with a
     larger network.  0 means equal; samples that are bad or that are all alike are far away.  It depends on the
     judge and falls with the number of images, so compare sets of one size.
 
     Args:
         first, second: at least two images each.
     """
+    _check_judge(judge)
     statistics = []
     for images in (first, second):
-        features = torch.cat([judge.features(batch).cpu() for batch in images.split(1000)]).double()
+        features = torch.cat([judge.features(batch).cpu() for batch in in_batches(images, 1000)]).double()
+        check_count("len(images)", len(features), least=2)
         statistics.append((features.mean(0), torch.cov(features.T)))
     (m1, c1), (m2, c2) = statistics
-    root = torch.from_numpy(sqrtm((c1 @ c2).numpy()).real)
-    return float((m1 - m2).square().sum() + (c1 + c2 - 2 * root).trace())
+    variances, axes = torch.linalg.eigh(c1)
+    root = axes * variances.clamp(min=0).sqrt() @ axes.T  # of c1; then √(C₁C₂) has the eigenvalues of √(root C₂ root)
+    mixed = torch.linalg.eigvalsh(root @ c2 @ root).clamp(min=0).sqrt().sum()
+    return float((m1 - m2).square().sum() + c1.trace() + c2.trace() - 2 * mixed)
+
+
+def sample_quality(judge: Classifier, samples: Tensor, reference: Tensor) -> dict[str, float]:
+    """Return three measures of samples, since each of them alone can be cheated.
+
+    - `recognised`: the share in which the judge sees a digit.  Copies of one clear digit would get 1.
+    - `classes`: how many digits occur among these: the perplexity 2^H of their shares, from 1 if all are the same
+      digit to 10 if all occur equally often; 0 if none is recognised.  It doesn't look at the images themselves.
+    - `frechet`: the Fréchet distance to the reference, see `frechet_distance`, which sees both, through the judge.
+
+    Args:
+        judge: from `judge`.
+        samples: images `(N, 1, 28, 28)`; N must be equal for sets that are to be compared.
+        reference: real images that no model was trained on.
+    """
+    seen = recognised(judge, samples)
+    seen = seen[seen >= 0]
+    return {
+        "recognised": len(seen) / len(samples),
+        "classes": 2 ** entropy(frequencies(seen, 1 + int(seen.max()))) if len(seen) else 0.0,
+        "frechet": frechet_distance(judge, samples, reference),
+    }
 
 
 def lerp(start: Tensor, end: Tensor, steps: int) -> Tensor:
@@ -96,7 +132,10 @@ def lerp(start: Tensor, end: Tensor, steps: int) -> Tensor:
     Args:
         start, end: `(N, …)`, codes or images.
     """
-    alpha = torch.linspace(0, 1, steps).reshape(1, -1, *[1] * (start.dim() - 1))
+    check_count("steps", steps, least=2)
+    if start.shape != end.shape:
+        raise ValueError(f"got shapes {tuple(start.shape)} and {tuple(end.shape)}, expected two equal ones")
+    alpha = torch.linspace(0, 1, steps, dtype=start.dtype).reshape(1, -1, *[1] * (start.dim() - 1))
     return torch.lerp(start[:, None], end[:, None], alpha)
 
 
@@ -109,12 +148,15 @@ def slerp(start: Tensor, end: Tensor, steps: int) -> Tensor:
     Args:
         start, end: `(N, k)`.
     """
+    line = lerp(start, end, steps)
+    if start.dim() != 2:
+        raise ValueError(f"got codes of shape {tuple(start.shape)}, expected (N, k); flatten images with .flatten(1)")
     lengths = lerp(start.norm(dim=1), end.norm(dim=1), steps)[..., None]
     a, b = (torch.nn.functional.normalize(each, dim=1) for each in (start, end))
-    angle = torch.acos((a * b).sum(1).clamp(-1, 1))[:, None, None]
-    alpha = torch.linspace(0, 1, steps)[None, :, None]
+    angle = 2 * torch.atan2((a - b).norm(dim=1), (a + b).norm(dim=1))[:, None, None]
+    alpha = torch.linspace(0, 1, steps, dtype=start.dtype)[None, :, None]
     arc = (((1 - alpha) * angle).sin() * a[:, None] + (alpha * angle).sin() * b[:, None]) / angle.sin()
-    return torch.where(angle.sin().abs() > 1e-4, lengths * arc, lerp(start, end, steps))
+    return torch.where(angle.sin().abs() > 1e-4, lengths * arc, line)
 
 
 def path_classes(judge: Classifier, paths: Tensor) -> Tensor:
@@ -123,9 +165,18 @@ def path_classes(judge: Classifier, paths: Tensor) -> Tensor:
     Args:
         paths: `(N, steps, 1, 28, 28)`.
     """
+    if paths.dim() != 5:
+        raise ValueError(f"got paths of shape {tuple(paths.shape)}, expected (N, steps, 1, 28, 28)")
     return recognised(judge, paths.flatten(0, 1)).unflatten(0, paths.shape[:2])
 
 
 def crossing_share(classes: Tensor, digit: int) -> float:
     """Return the share of paths, from `path_classes`, on which the judge recognises this digit at least once."""
+    if classes.dim() != 2:
+        raise ValueError(f"got classes of shape {tuple(classes.shape)}, expected (N, steps), as path_classes gives")
     return float((classes == digit).any(1).float().mean())
+
+
+def _check_judge(judge: Classifier) -> None:
+    if not isinstance(judge, Classifier):
+        raise ValueError(f"got a {type(judge).__name__} as the judge, expected a Classifier; use evaluate.judge(…)")

@@ -69,13 +69,13 @@ class Autoencoder(nn.Module):
         return next(self.parameters()).device
 
 
-def check_images(images: Tensor, shape: tuple[int, ...] = (1, 28, 28)) -> Tensor:
-    """Return `images` unchanged if they are float32 of shape `(N, *shape)` with values in [0, 1].
+def check_images(images: Tensor, shape: tuple[int, ...] | None = (1, 28, 28)) -> Tensor:
+    """Return `images` unchanged if they are float32 of shape `(N, *shape)`, None for any, with values in [0, 1].
 
     Raises:
         ValueError: for anything else; the message says what came, what was expected and what to do.
     """
-    expected = f"a float32 tensor of shape ({', '.join(map(str, ('N', *shape)))}) with values in [0, 1]"
+    expected = f"a float32 tensor of shape ({', '.join(map(str, ('N', *(shape or '…'))))}) with values in [0, 1]"
     if not isinstance(images, Tensor):
         raise ValueError(f"got {type(images).__name__}, expected {expected}; convert with torch.as_tensor(…)")
     if images.dtype == torch.uint8:
@@ -84,7 +84,7 @@ def check_images(images: Tensor, shape: tuple[int, ...] = (1, 28, 28)) -> Tensor
         raise ValueError(f"got images of dtype {images.dtype}, expected {expected}; call .float() first")
     if images.numel() == 0:
         raise ValueError(f"got no images (shape {tuple(images.shape)}), expected {expected} and N of at least 1")
-    if tuple(images.shape[1:]) != shape:
+    if shape is not None and tuple(images.shape[1:]) != shape:
         if tuple(images.shape) == shape:
             hint = "add a batch dimension with images[None]"
         elif images.numel() % torch.Size(shape).numel() == 0:

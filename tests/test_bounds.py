@@ -1,0 +1,555 @@
+"""The bounds of a VAE against a linear-Gaussian one, whose likelihood and posterior are known in closed form."""
+
+import copy
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.distributions import MultivariateNormal, Normal, kl_divergence
+from torch.special import logsumexp
+
+from aecourse import evaluate, models, training
+
+SHAPE = (1, 2, 3)
+PIXELS = 6
+
+
+class LinearGaussian(models.VAE):
+    """p(x|z) = N(Wz + b, s²) with orthogonal columns of W, so that the true posterior is a diagonal Gaussian, too.
+
+    The encoder knows it; `shift` and `widen` (in units of its standard deviation) make it wrong on purpose.
+    """
+
+    def __init__(self, *, spread=0.3, shift=0.0, widen=1.0, size=0.5):
+        super().__init__((PIXELS, 2), image_shape=SHAPE)
+        generator = torch.Generator().manual_seed(7)
+        directions = torch.linalg.qr(torch.randn(PIXELS, 2, generator=generator, dtype=torch.float64))[0]
+        self.matrix = directions * torch.tensor([size, 0.6 * size], dtype=torch.float64)
+        self.offset = torch.rand(PIXELS, generator=generator, dtype=torch.float64)
+        self.spread, self.shift, self.widen = spread, shift, widen
+
+    def true_posterior(self, pixels):
+        variance = 1 / (1 + self.matrix.square().sum(0) / self.spread**2)
+        mean = (pixels.double() - self.offset) @ self.matrix / self.spread**2 * variance
+        return Normal(mean, variance.sqrt().expand_as(mean))
+
+    def mu_log_var(self, images):
+        true = self.true_posterior(images.flatten(1))
+        mu = true.mean + self.shift * true.stddev
+        return mu.float(), (2 * (self.widen * true.stddev).log()).float()
+
+    def likelihood(self, latents):
+        return Normal((latents.double() @ self.matrix.T + self.offset).float(), self.spread)
+
+    def exact(self, images):
+        """log p(x) = log N(x; b, WWᵀ + s²I) in double precision."""
+        covariance = self.matrix @ self.matrix.T + self.spread**2 * torch.eye(PIXELS, dtype=torch.float64)
+        return MultivariateNormal(self.offset, covariance).log_prob(images.flatten(1).double())
+
+    def exact_elbo(self, images):
+        """log p(x) − KL(q(z|x) ‖ p(z|x)), from the closed form of torch.distributions."""
+        mu, log_var = self.mu_log_var(images)
+        q = Normal(mu.double(), (log_var.double() / 2).exp())
+        return self.exact(images) - kl_divergence(q, self.true_posterior(images.flatten(1))).sum(1)
+
+
+def wrong(**settings):
+    return LinearGaussian(**{"shift": 0.5, "widen": 1.3, **settings})
+
+
+def drawn(n, seed=21):
+    return torch.rand(n, *SHAPE, generator=torch.Generator().manual_seed(seed))
+
+
+def striped(n, seed=21):
+    """Return images whose two rows are black or white, with one pixel in ten the other way round."""
+    generator = torch.Generator().manual_seed(seed)
+    rows = (torch.rand(n, 1, 2, 1, generator=generator) < 0.5).float()
+    return (rows - (torch.rand(n, *SHAPE, generator=generator) < 0.1).float()).abs()
+
+
+@pytest.fixture
+def images():
+    return drawn(400)
+
+
+@pytest.fixture(scope="module")
+def trained():
+    """A small VAE that was trained a little, so that its posteriors differ from the prior and from each other."""
+    model = models.VAE((PIXELS, 16, 2), image_shape=SHAPE, seed=3)
+    training.fit(model, striped(64), epochs=120, lr=0.01, device="cpu")
+    return model
+
+
+def standard_error(values):
+    return values.std().item() / len(values) ** 0.5
+
+
+def spy(model):
+    """Return a list that fills with the codes of every call of the decoder."""
+    calls, likelihood = [], model.likelihood
+
+    def watched(latents):
+        calls.append(latents.detach().clone())
+        return likelihood(latents)
+
+    model.likelihood = watched
+    return calls
+
+
+def test_the_linear_model_of_these_tests_has_the_likelihood_that_numerical_integration_finds():
+    model, image = wrong(), drawn(1)
+    line = torch.linspace(-6, 6, 601, dtype=torch.float64)
+    grid = torch.cartesian_prod(line, line)
+    joint = Normal(grid @ model.matrix.T + model.offset, model.spread).log_prob(image.flatten().double()).sum(1)
+    joint += Normal(0.0, 1.0).log_prob(grid).sum(1)
+    integral = logsumexp(joint, 0) + 2 * math.log(12 / 600)
+    assert model.exact(image).item() == pytest.approx(integral.item(), abs=1e-6)
+
+
+@pytest.mark.parametrize("samples", [1, 2, 7, 100])
+def test_with_the_true_posterior_every_weight_is_the_likelihood_itself_however_many_are_drawn(samples, images):
+    model = LinearGaussian()
+    bounds = evaluate.log_likelihood(model, images, samples=samples, seed=samples)
+    torch.testing.assert_close(bounds.double(), model.exact(images), rtol=1e-5, atol=1e-4)
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 10, 64, 1000])
+def test_each_image_has_its_own_bound_in_its_own_place_whatever_the_batch_size(batch_size):
+    model, images = LinearGaussian(), drawn(23)
+    bounds = evaluate.log_likelihood(model, images, samples=5, batch_size=batch_size)
+    assert bounds.shape == (23,)
+    torch.testing.assert_close(bounds.double(), model.exact(images), rtol=1e-5, atol=1e-4)
+
+
+def test_one_sample_gives_the_elbo_in_the_mean(images):
+    model = wrong()
+    noise = evaluate.log_likelihood(model, images, samples=1).double() - model.exact_elbo(images)
+    assert abs(noise.mean().item()) < 4 * standard_error(noise)
+    averaged = evaluate.elbo(model, images, draws=400)["elbo"]
+    assert averaged == pytest.approx(model.exact_elbo(images).mean().item(), abs=4 * standard_error(noise) / 20)
+
+
+def test_the_bound_rises_with_the_samples_stays_below_the_likelihood_and_approaches_it():
+    model, images = wrong(), drawn(4000)
+    exact = model.exact(images)
+    gaps = [exact - evaluate.log_likelihood(model, images, samples=k, seed=k).double() for k in (1, 3, 10, 50, 500)]
+    means = [gap.mean().item() for gap in gaps]
+    errors = [standard_error(gap) for gap in gaps]
+    assert means[0] == pytest.approx((exact - model.exact_elbo(images)).mean().item(), abs=4 * errors[0])
+    for closer, wider, *spread in zip(means[1:], means[:-1], errors[1:], errors[:-1], strict=True):
+        assert wider - closer > 2 * math.hypot(*spread)  # rises
+    assert all(mean > -3 * error for mean, error in zip(means, errors, strict=True))  # below
+    assert abs(means[-1]) < 0.01 * means[0]  # approaches
+
+
+def test_for_many_samples_the_gap_is_half_the_variance_of_the_weights_over_their_number(images):
+    """Domke & Sheldon (2018); the variance of w / p(x) is an integral of Gaussians, here by a large sample."""
+    model, image = wrong(), drawn(1)
+    mu, log_var = model.mu_log_var(image)
+    q = Normal(mu.double(), (log_var.double() / 2).exp())
+    z = mu + (log_var / 2).exp() * torch.randn(200_000, 2, generator=torch.Generator().manual_seed(5))
+    ratios = (model.true_posterior(image.flatten(1)).log_prob(z.double()) - q.log_prob(z.double())).sum(1).exp()
+    k = 50
+    gaps = model.exact(image) - evaluate.log_likelihood(model, image.expand(4000, *SHAPE), samples=k).double()
+    assert gaps.mean().item() == pytest.approx(ratios.var().item() / (2 * k), abs=4 * standard_error(gaps))
+
+
+@pytest.mark.parametrize("batch_size", [4, 10, 1000])
+@pytest.mark.parametrize("samples", [1, 7, 10, 23])
+def test_exactly_as_many_codes_are_drawn_as_asked_for_and_never_more_at_once_than_batch_size(samples, batch_size):
+    model = wrong()
+    calls = spy(model)
+    evaluate.log_likelihood(model, drawn(3), samples=samples, batch_size=batch_size)
+    sizes = [len(codes) for codes in calls]
+    assert sum(sizes) == 3 * samples
+    assert max(sizes) <= batch_size
+    assert len(torch.cat(calls).unique(dim=0)) == 3 * samples  # none of them twice
+
+
+@pytest.mark.parametrize("batch_size", [3, 7, 1000])
+def test_the_bound_is_the_log_of_the_mean_weight_of_the_codes_that_were_drawn(batch_size):
+    """And neither the mean of the logs, nor Σ w̃ log w: one image, its weights computed by hand from the codes."""
+    model, image = wrong(), drawn(1)
+    calls = spy(model)
+    bound = evaluate.log_likelihood(model, image, samples=20, batch_size=batch_size).item()
+    z = torch.cat(calls).double().numpy()
+    mu, log_var = (part.double().numpy() for part in model.mu_log_var(image))
+    x, b, w = image.flatten().double().numpy(), model.offset.numpy(), model.matrix.numpy()
+
+    def log_normal(value, mean, sigma):
+        return (-((value - mean) ** 2) / (2 * sigma**2) - np.log(sigma) - 0.5 * np.log(2 * np.pi)).sum(1)
+
+    log_weights = (
+        log_normal(x, z @ w.T + b, model.spread) + log_normal(z, 0, 1) - log_normal(z, mu, np.exp(log_var / 2))
+    )
+    weights = np.exp(log_weights)
+    assert bound == pytest.approx(np.log(weights.mean()), abs=1e-4)
+    assert abs(bound - log_weights.mean()) > 0.05
+    assert abs(bound - (weights / weights.sum() * log_weights).sum()) > 0.05
+
+
+def test_the_batch_size_changes_the_bound_by_no_more_than_its_noise(images):
+    model = wrong()
+    small, large = (
+        evaluate.log_likelihood(model, images[:100], samples=50, batch_size=size).double() for size in (20, 1000)
+    )
+    noise = small - large
+    assert abs(noise.mean().item()) < 4 * standard_error(noise)
+    assert noise.std() < 0.5
+
+
+def test_the_bound_is_finite_and_right_where_every_weight_is_smaller_than_the_smallest_number():
+    model = LinearGaussian(spread=0.003, widen=1.0, size=0.001)
+    images = drawn(20)
+    exact = model.exact(images)
+    assert exact.max() < -1000  # exp of it is 0 even in double precision
+    bounds = evaluate.log_likelihood(model, images, samples=30, batch_size=7)
+    torch.testing.assert_close(bounds.double(), exact, rtol=1e-5, atol=1e-4)
+
+
+def test_the_bound_of_a_bernoulli_vae_approaches_the_integral_over_all_codes(trained):
+    images = striped(5, seed=4)
+    line = torch.linspace(-7, 7, 561)
+    grid = torch.cartesian_prod(line, line)
+    with torch.no_grad():
+        joint = trained.likelihood(grid).log_prob(images.flatten(1)[:, None]).sum(2)
+    joint = joint.double() + Normal(0.0, 1.0).log_prob(grid.double()).sum(1)
+    integral = logsumexp(joint, 1) + 2 * math.log(14 / 560)
+    bounds = evaluate.log_likelihood(trained, images, samples=20_000).double()
+    torch.testing.assert_close(bounds, integral, rtol=0, atol=0.05)
+    assert evaluate.elbo(trained, images, draws=100)["elbo"] < integral.mean() - 0.05
+
+
+@pytest.mark.parametrize("measure", ["elbo", "log_likelihood", "aggregate_posterior", "gradients"])
+def test_the_same_seed_gives_the_same_numbers_and_neither_uses_nor_moves_the_global_random_state(measure, trained):
+    settings = {"log_likelihood": {"samples": 3}, "gradients": {"draws": 3}}.get(measure, {})
+    images = drawn(1 if measure == "gradients" else 30)
+
+    def run(seed):
+        result = getattr(evaluate, measure)(trained, images, seed=seed, **settings)
+        return result if isinstance(result, torch.Tensor) else list(getattr(result, "__dict__", result).items())
+
+    torch.manual_seed(1)
+    before = torch.get_rng_state()
+    first = run(4)
+    assert torch.equal(torch.get_rng_state(), before)
+    torch.manual_seed(2)
+    assert str(first) == str(run(4))
+    assert str(first) != str(run(5))
+
+
+@pytest.mark.parametrize("batch_size", [37, 400])
+def test_the_elbo_has_the_terms_of_the_loss_where_there_is_no_noise_whatever_the_batch_size(images, batch_size):
+    model = models.VAE((PIXELS, 8, 2), image_shape=SHAPE, beta=3.0, seed=2)
+    with torch.no_grad():
+        model.encoder[-1].weight[2:].zero_()
+        model.encoder[-1].bias[2:].fill_(-40.0)
+    loss, bound = training.mean_loss(model, images), evaluate.elbo(model, images, batch_size=batch_size)
+    assert bound["reconstruction"] == pytest.approx(loss["reconstruction"], rel=1e-6)
+    assert bound["kl"] == pytest.approx(loss["kl"], rel=1e-6)
+    assert bound["elbo"] == pytest.approx(-loss["reconstruction"] - loss["kl"], rel=1e-6)
+
+
+def test_the_elbo_is_the_negative_loss_at_beta_1_in_the_mean(images, trained):
+    beta_1 = models.VAE((PIXELS, 16, 2), image_shape=SHAPE)
+    beta_1.load_state_dict(trained.state_dict())
+    losses = torch.tensor([training.mean_loss(beta_1, images, seed=seed)["total"] for seed in range(40)])
+    bounds = torch.tensor([evaluate.elbo(beta_1, images, seed=seed)["elbo"] for seed in range(40)])
+    assert abs((losses + bounds).mean().item()) < 4 * math.hypot(standard_error(losses), standard_error(bounds))
+
+
+def test_the_terms_of_the_elbo_equal_their_closed_forms(images):
+    model = wrong()
+    mu, log_var = (part.double() for part in model.mu_log_var(images))
+    missed = images.flatten(1).double() - (mu @ model.matrix.T + model.offset)
+    blurred = (log_var.exp() * model.matrix.square().sum(0)).sum(1)
+    constant = PIXELS * (math.log(model.spread) + 0.5 * math.log(2 * math.pi))
+    expected = ((missed.square().sum(1) + blurred) / (2 * model.spread**2)).mean().item() + constant
+    terms = [evaluate.elbo(model, images, seed=seed) for seed in range(30)]
+    reconstructions = torch.tensor([each["reconstruction"] for each in terms])
+    assert reconstructions.mean().item() == pytest.approx(expected, abs=4 * standard_error(reconstructions))
+    kl = kl_divergence(Normal(mu, (log_var / 2).exp()), Normal(0.0, 1.0)).sum(1).mean().item()
+    assert {round(each["kl"] / kl, 5) for each in terms} == {1.0}
+
+
+def test_the_elbo_does_not_depend_on_the_beta_of_training(images, trained):
+    before = evaluate.elbo(trained, images)
+    other = models.VAE((PIXELS, 16, 2), image_shape=SHAPE, beta=50.0)
+    other.load_state_dict(trained.state_dict())
+    assert evaluate.elbo(other, images) == before
+
+
+@pytest.mark.parametrize("draws", [1, 4])
+def test_the_elbo_draws_as_many_codes_for_each_image_as_asked_for(draws):
+    model = wrong()
+    calls = spy(model)
+    evaluate.elbo(model, drawn(25), draws=draws, batch_size=10)
+    assert sum(len(codes) for codes in calls) == 25 * draws
+    assert len(torch.cat(calls).unique(dim=0)) == 25 * draws
+
+
+def test_more_draws_make_the_elbo_less_noisy():
+    model, images = wrong(), drawn(20)
+    one, many = (
+        torch.tensor([evaluate.elbo(model, images, draws=draws, seed=seed)["elbo"] for seed in range(40)])
+        for draws in (1, 25)
+    )
+    assert many.std() < one.std() / 2.5  # a fifth of it, were it not itself an estimate
+
+
+def test_the_elbo_is_below_the_exact_log_likelihood(images):
+    assert evaluate.elbo(wrong(), images, draws=20)["elbo"] < wrong().exact(images).mean()
+
+
+def test_posterior_joins_the_batches_in_order(images):
+    model = wrong()
+    q = evaluate.posterior(model, images, batch_size=37)
+    torch.testing.assert_close(q.mean, model.encode(images).mean)
+    torch.testing.assert_close(q.stddev, model.encode(images).stddev)
+    assert not q.mean.requires_grad
+
+
+def test_the_kl_per_dimension_is_that_of_torch_distributions_and_sums_to_the_kl_of_the_elbo(images, trained):
+    per_dimension = evaluate.kl_per_dimension(trained, images)
+    expected = kl_divergence(trained.encode(images), Normal(0.0, 1.0)).mean(0)
+    torch.testing.assert_close(per_dimension, expected.detach())
+    assert per_dimension.sum().item() == pytest.approx(evaluate.elbo(trained, images)["kl"], rel=1e-5)
+
+
+class Known(models.VAE):
+    """A VAE whose posteriors are given: the first pixels as the means, and one log variance for each dimension."""
+
+    def __init__(self, scale, log_var):
+        super().__init__((PIXELS, len(scale)), image_shape=SHAPE)
+        self.scale, self.log_var = torch.tensor(scale), torch.tensor(log_var)
+
+    def mu_log_var(self, images):
+        mu = images.flatten(1)[:, : self.latent_dim] * self.scale
+        return mu, self.log_var.expand_as(mu)
+
+
+def test_the_kl_stays_finite_where_the_variance_itself_rounds_to_zero(images):
+    model = Known([0.0, 0.0], [0.0, -150.0])
+    assert evaluate.kl_per_dimension(model, images).tolist() == pytest.approx([0, 74.5], rel=1e-4)
+
+
+def test_a_dimension_is_active_if_its_mean_varies_with_the_image_whatever_its_noise(images):
+    # The variance of a pixel is 1/12: 0.083, 0.0075, 0.013, 0 and 8.3.
+    model = Known([1.0, 0.3, 0.4, 0.0, 10.0], [0.0, -9.0, 3.0, -9.0, 0.0])
+    assert evaluate.active_units(model, images) == 3
+    assert evaluate.active_units(model, images, threshold=0.005) == 4
+    assert evaluate.active_units(model, images, threshold=1.0) == 1
+
+
+def test_the_aggregate_posterior_has_the_mean_and_covariance_of_a_large_sample_from_it(images):
+    model = Known([2.0, 1.0, 0.5], [-1.0, 0.0, 1.0])
+    aggregate = evaluate.aggregate_posterior(model, images)
+    q = model.encode(images)
+    sample = q.sample((1000,)).flatten(0, 1).double()
+    spread = sample.std(0)
+    assert ((aggregate.mean - sample.mean(0)).abs() < 5 * spread / len(sample) ** 0.5).all()
+    tolerance = 5 * torch.outer(spread, spread) * (3 / len(sample)) ** 0.5
+    assert ((aggregate.covariance - torch.cov(sample.T)).abs() < tolerance).all()
+
+
+def test_the_covariance_of_the_aggregate_posterior_is_the_spread_of_the_means_plus_the_mean_variance(images):
+    model = Known([2.0, 1.0, 0.5], [-1.0, 0.0, 1.0])
+    means = images.flatten(1)[:, :3].double().numpy() * [2.0, 1.0, 0.5]
+    expected = np.cov(means.T, bias=True) + np.diag(np.exp([-1.0, 0.0, 1.0]))
+    aggregate = evaluate.aggregate_posterior(model, images)
+    np.testing.assert_allclose(aggregate.mean.numpy(), means.mean(0), rtol=1e-5)
+    np.testing.assert_allclose(aggregate.covariance.numpy(), expected, rtol=1e-4, atol=1e-6)
+
+
+def test_the_aggregate_posterior_of_one_dimension_has_a_1_by_1_covariance(images):
+    aggregate = evaluate.aggregate_posterior(Known([1.0], [0.0]), images)
+    assert aggregate.covariance.shape == (1, 1)
+    assert aggregate.covariance.item() == pytest.approx(1 + 1 / 12, rel=0.05)
+
+
+def test_the_aggregate_sample_has_one_code_of_each_images_posterior_in_order(images):
+    model = Known([100.0, -100.0], [-4.0, -2.0])
+    sample = evaluate.aggregate_posterior(model, images).sample
+    standard = (sample - model.encode(images).mean) / torch.tensor([-2.0, -1.0]).exp()
+    assert standard.shape == (400, 2)
+    assert (standard.mean(0).abs() < 4 / 20).all()
+    assert ((standard.std(0) - 1).abs() < 4 / (2 * 400) ** 0.5).all()
+
+
+def test_the_mmd_of_an_aggregate_posterior_is_about_0_where_it_is_the_prior_and_grows_where_it_is_not(images):
+    def discrepancy(model, seed=0):
+        return evaluate.aggregate_posterior(model, images, seed=seed).mmd
+
+    prior = torch.tensor([discrepancy(Known([0.0, 0.0], [0.0, 0.0]), seed) for seed in range(30)])
+    assert abs(prior.mean().item()) < 4 * standard_error(prior)
+    assert discrepancy(Known([3.0, 3.0], [0.0, 0.0])) > 20 * prior.std()
+    assert discrepancy(Known([0.0, 0.0], [-3.0, -3.0])) > 20 * prior.std()
+
+
+def test_points_limit_what_the_mmd_of_an_aggregate_posterior_compares(images, monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        "aecourse.evaluate.bounds.mmd", lambda first, second: seen.append((len(first), len(second))) or 0.0
+    )
+    for points in (50, 2000):
+        evaluate.aggregate_posterior(Known([1.0], [0.0]), images, points=points)
+    assert seen == [(50, 50), (400, 400)]
+
+
+def test_the_mmd_equals_a_double_loop_over_all_pairs():
+    generator = torch.Generator().manual_seed(31)
+    first, second = torch.randn(9, 3, generator=generator), 1 + 2 * torch.randn(6, 3, generator=generator)
+
+    def kernel(a, b):
+        return math.exp(-sum((p - q) ** 2 for p, q in zip(a, b, strict=True)) / (2 * 3))
+
+    x, y = first.tolist(), second.tolist()
+    within = [sum(kernel(a, b) for a in s for b in s if a is not b) / (len(s) * (len(s) - 1)) for s in (x, y)]
+    between = sum(kernel(a, b) for a in x for b in y) / (len(x) * len(y))
+    assert evaluate.mmd(first, second) == pytest.approx(sum(within) - 2 * between, abs=1e-6)
+
+
+def test_the_mmd_of_two_heaps_of_equal_points_is_known_by_hand():
+    first, second = torch.zeros(5, 2), torch.tensor([[1.0, 1.0]]).repeat(4, 1)
+    assert evaluate.mmd(first, second) == pytest.approx(2 - 2 * math.exp(-2 / 4), rel=1e-5)
+    assert evaluate.mmd(first, first) == pytest.approx(0, abs=1e-6)
+    assert evaluate.mmd(first, 1000 * second) == pytest.approx(2)
+
+
+def test_the_mmd_has_no_bias_so_that_equal_sources_give_0_on_average_and_less_than_0_at_times():
+    generator = torch.Generator().manual_seed(32)
+    found = torch.tensor([evaluate.mmd(*torch.randn(2, 30, 4, generator=generator)) for _ in range(200)])
+    assert abs(found.mean().item()) < 4 * standard_error(found)
+    assert 0.2 < (found < 0).float().mean() < 0.8
+
+
+@given(st.integers(2, 9), st.integers(2, 9), st.integers(1, 5), st.integers(0, 99))
+def test_the_mmd_does_not_depend_on_which_sample_is_called_first(n, m, k, seed):
+    generator = torch.Generator().manual_seed(seed)
+    first, second = torch.randn(n, k, generator=generator), torch.randn(m, k, generator=generator)
+    assert evaluate.mmd(first, second) == pytest.approx(evaluate.mmd(second, first), abs=1e-6)
+
+
+@pytest.mark.parametrize("shapes", [((5, 2), (5, 3)), ((5, 2), (1, 2)), ((0, 2), (5, 2)), ((5,), (5,))])
+def test_samples_that_no_mmd_can_compare_are_an_error(shapes):
+    with pytest.raises(ValueError, match=r"got samples of shape .* expected \(N, k\) and \(M, k\)"):
+        evaluate.mmd(*(torch.zeros(shape) for shape in shapes))
+
+
+def test_all_gradient_estimates_have_the_exact_gradient_as_their_mean():
+    """∇μ E[‖x − Wz − b‖² / 2s²] = Wᵀ(Wμ + b − x) / s², known for the linear-Gaussian model."""
+    model, image = wrong(), drawn(1)
+    mu = model.mu_log_var(image)[0].double()
+    exact = ((mu @ model.matrix.T + model.offset - image.flatten()) @ model.matrix / model.spread**2)[0]
+    for name, estimates in evaluate.gradients(model, image, draws=100_000).items():
+        assert estimates.shape == (100_000, 2), name
+        error = estimates.double().std(0) / len(estimates) ** 0.5
+        assert ((estimates.double().mean(0) - exact).abs() < 4 * error).all(), name
+
+
+def test_all_gradient_estimates_of_a_trained_vae_agree_with_finite_differences_of_an_average_over_fixed_noise(trained):
+    image = striped(1, seed=5)
+    noise, step = torch.randn(500_000, 2, generator=torch.Generator().manual_seed(6)), 0.02
+    with torch.no_grad():
+        q = trained.encode(image)
+
+        def cost(mu):
+            return -trained.likelihood(mu + q.stddev * noise).log_prob(image.flatten()).sum(1)
+
+        sides = [(cost(q.mean + step * axis) - cost(q.mean - step * axis)) / (2 * step) for axis in torch.eye(2)]
+    slopes = torch.stack(sides, 1)
+    expected, expected_error = slopes.mean(0), slopes.std(0) / len(noise) ** 0.5
+    for name, estimates in evaluate.gradients(trained, image, draws=100_000).items():
+        error = torch.hypot(expected_error, estimates.std(0) / len(estimates) ** 0.5)
+        assert ((estimates.mean(0) - expected).abs() < 4 * error).all(), name
+
+
+def test_the_score_function_is_noisier_than_the_path_and_a_baseline_makes_it_less_so(trained):
+    estimates = evaluate.gradients(trained, striped(1, seed=5), draws=20_000)
+    variance = {name: each.var(0).sum().item() for name, each in estimates.items()}
+    assert variance["score function"] > 3 * variance["pathwise"]
+    assert variance["score function"] > variance["score function, baseline"]
+
+
+def test_the_weights_keep_no_gradient_of_the_gradient_estimates(trained):
+    trained.zero_grad()
+    evaluate.gradients(trained, drawn(1), draws=5)
+    assert all(parameter.grad is None for parameter in trained.parameters())
+
+
+PLAIN = models.DenseAutoencoder((PIXELS, 2), image_shape=SHAPE)
+MEASURES = {
+    "posterior": evaluate.posterior,
+    "elbo": evaluate.elbo,
+    "log_likelihood": lambda model, images: evaluate.log_likelihood(model, images, samples=2),
+    "kl_per_dimension": evaluate.kl_per_dimension,
+    "active_units": evaluate.active_units,
+    "aggregate_posterior": evaluate.aggregate_posterior,
+    "gradients": lambda model, images: evaluate.gradients(model, images, draws=2),
+}
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
+@pytest.mark.parametrize("measure", MEASURES)
+def test_every_measure_works_on_a_gpu(measure, trained):
+    MEASURES[measure](copy.deepcopy(trained).cuda(), drawn(1 if measure == "gradients" else 4))
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+def test_a_model_without_a_posterior_is_an_error(measure):
+    with pytest.raises(ValueError, match="got a DenseAutoencoder, expected a VAE"):
+        MEASURES[measure](PLAIN, drawn(1))
+
+
+NO_IMAGES = {
+    "none": (drawn(0), "got no images"),
+    "NaN": (drawn(4) / 0 * 0, "got NaN pixels in 4 of 4 images"),
+    "0 to 255": (drawn(4) * 255, "divide by 255"),
+    "flattened": (drawn(4).flatten(1), r"got images of shape \(4, 6\)"),
+    "single": (drawn(1)[0], r"images\[None\]"),
+    "a list": (list(drawn(4)), "got list, expected a"),
+    "NumPy": (drawn(4).numpy(), "got ndarray, expected a"),
+}
+
+
+@pytest.mark.parametrize("bad", NO_IMAGES)
+@pytest.mark.parametrize("measure", MEASURES)
+def test_what_are_no_images_is_an_error(measure, bad, trained):
+    images, message = NO_IMAGES[bad]
+    with pytest.raises(ValueError, match=message):
+        MEASURES[measure](trained, images)
+
+
+@pytest.mark.parametrize("bad", [0, -1, 2.5, None])
+@pytest.mark.parametrize(
+    ("name", "call"),
+    [
+        ("samples", lambda model, bad: evaluate.log_likelihood(model, drawn(2), samples=bad)),
+        ("batch_size", lambda model, bad: evaluate.log_likelihood(model, drawn(2), samples=3, batch_size=bad)),
+        ("draws", lambda model, bad: evaluate.elbo(model, drawn(2), draws=bad)),
+        ("batch_size", lambda model, bad: evaluate.elbo(model, drawn(2), batch_size=bad)),
+        ("points", lambda model, bad: evaluate.aggregate_posterior(model, drawn(2), points=bad)),
+        ("draws", lambda model, bad: evaluate.gradients(model, drawn(1), draws=bad)),
+    ],
+)
+def test_a_count_that_is_no_whole_number_above_0_is_an_error(name, call, bad, trained):
+    with pytest.raises(ValueError, match=f"got {name}={bad}, expected a whole number of at least [12]"):
+        call(trained, bad)
+
+
+def test_a_count_may_be_a_numpy_integer(trained):
+    assert evaluate.log_likelihood(trained, drawn(2), samples=np.int64(3)).shape == (2,)
+
+
+def test_one_image_has_no_active_units_to_speak_of(trained):
+    with pytest.raises(ValueError, match=r"got len\(images\)=1, expected a whole number of at least 2"):
+        evaluate.active_units(trained, drawn(1))
+
+
+def test_gradients_are_those_of_one_image(trained):
+    with pytest.raises(ValueError, match=r"got 5 images, expected one; take images\[:1\]"):
+        evaluate.gradients(trained, drawn(5), draws=5)
