@@ -114,7 +114,7 @@ def lines(
             axis.plot(across, up, marker=MARKERS[number % len(MARKERS)], markersize=4, label=label)
         else:
             axis.plot(across, up, linestyle=("-", "--", ":", "-.")[number % 4], label=label)
-    for (label, (across, up)), marker in zip((points or {}).items(), "*PX" * 5, strict=False):
+    for (label, (across, up)), marker in zip((points or {}).items(), "*PXdv^" * 3, strict=False):
         axis.plot([across], [up], marker=marker, markersize=11, linestyle="none", color="black", label=label)
     axis.set(xlabel=x, ylabel=y, xscale="log" if log_x else "linear", yscale="log" if log_y else "linear")
     for scale, is_log in ((axis.xaxis, log_x), (axis.yaxis, log_y)):

@@ -1,5 +1,6 @@
 """What holds the notebooks to their word: fresh outputs, figures for every reader, nothing that changes by itself."""
 
+import ast
 import base64
 import io
 import re
@@ -140,6 +141,16 @@ def test_a_chapter_drives_the_package_in_short_cells_and_defines_no_model(notebo
         lines = [line for line in cell.source.splitlines() if line.strip()]
         assert len(lines) <= 20, f"{len(lines)} lines: {cell.source[:80]}"
         assert not re.search(r"^\s*class |\.backward\(|\.zero_grad\(", cell.source, re.MULTILINE)
+
+
+def test_no_chapter_trains_on_test_images(notebook):
+    calls = [
+        call
+        for cell in code_cells(notebook)[1:]
+        for call in ast.walk(ast.parse(cell.source))
+        if isinstance(call, ast.Call) and ast.unparse(call.func).split(".")[-1] in ("fit", "fit_predict", "Principal")
+    ]
+    assert [ast.unparse(call) for call in calls if "test" in " ".join(map(ast.unparse, call.args))] == []
 
 
 def test_further_reading_is_in_the_bibliography(notebook):

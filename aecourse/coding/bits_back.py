@@ -15,6 +15,7 @@ import copy
 import struct
 import zlib
 from collections.abc import Iterator
+from numbers import Integral
 
 import numpy as np
 import torch
@@ -49,7 +50,7 @@ def compress(model: nn.Module, images: Tensor, *, initial_bits: int | None = Non
         seed: fixes them.
 
     Raises:
-        ValueError: for grey images, a model that is no such VAE, or too few `initial_bits`.
+        ValueError: for grey images, a model that is no such VAE or has diverged, or too few `initial_bits`.
     """
     networks = _precise(model)
     pixels = black_and_white(images, model.image_shape).reshape(len(images), -1)
@@ -168,7 +169,7 @@ class _Normal:
     precision = POSTERIOR
 
     def __init__(self, mu: np.ndarray, sigma: np.ndarray):
-        self.mu, self.sigma = mu, sigma
+        self.mu, self.sigma = mu, np.clip(sigma, 1e-30, 1e30)  # 0 and ∞ leave no bins: 0/0 and ∞/∞
 
     def of(self, bins: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         start = self._start(bins)
@@ -220,6 +221,8 @@ def _precise(model: nn.Module) -> nn.Module:
     """Return a copy that computes with 64 bits: then two machines round to the same slots almost surely."""
     if not hasattr(model, "likelihood"):
         raise ValueError(f"got a {type(model).__name__}, expected a VAE: bits-back needs posterior and likelihood")
+    if not all(weight.isfinite().all() for weight in model.state_dict().values()):
+        raise ValueError("got a model whose weights are NaN or infinite, expected finite ones; train it anew")
     precise = copy.deepcopy(model).cpu().double().eval()
     kind = precise.likelihood(torch.zeros(1, model.latent_dim, dtype=torch.float64))
     if not isinstance(kind, Bernoulli):
@@ -235,6 +238,6 @@ def _checksum(model: nn.Module) -> int:
 
 
 def _whole_words(bits: int) -> int:
-    if not isinstance(bits, int) or bits < 0 or bits % 32:
+    if not isinstance(bits, Integral) or bits < 0 or bits % 32:
         raise ValueError(f"got initial_bits={bits!r}, expected a multiple of 32, or None")
-    return bits // 32
+    return int(bits) // 32

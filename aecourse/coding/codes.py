@@ -103,7 +103,7 @@ def black_and_white(images: Tensor, shape: tuple[int, ...] | None = None) -> np.
     check_images(images, shape)
     if not ((images == 0) | (images == 1)).all():
         raise ValueError("got grey pixels, expected only 0 and 1; use data.binarize(images) first")
-    return images.to(torch.uint8).cpu().numpy()
+    return np.ascontiguousarray(images.to(torch.uint8).cpu().numpy())
 
 
 def huffman(p: ArrayLike) -> list[str]:
@@ -301,16 +301,18 @@ def context_cost(
         neighbours: how many of the nearest pixels, 0 to 24, make up the context; each more doubles the contexts.
         block: the side of square blocks of pixels that are counted apart, so that 1 knows each pixel's own
             position; None counts all positions together.
-        smoothing: added to every count; ½ is the choice of Krichevsky & Trofimov (1981).
+        smoothing: above 0, added to every count; ½ is the choice of Krichevsky & Trofimov (1981).
 
     Raises:
-        ValueError: for grey images, images of different shapes, `neighbours` or `block` out of range, or more
-            than 2²⁴ contexts.
+        ValueError: for grey images, images of different shapes, `neighbours`, `block` or `smoothing` out of range,
+            or more than 2²⁴ contexts.
     """
     if train.shape[1:] != test.shape[1:]:
         raise ValueError(f"got images of shapes {tuple(train.shape)} and {tuple(test.shape)}, expected the same shape")
     if not 0 <= neighbours <= 24 or (block is not None and block < 1):
         raise ValueError(f"got neighbours={neighbours!r}, block={block!r}, expected 0 to 24, and None or at least 1")
+    if not smoothing > 0:
+        raise ValueError(f"got smoothing={smoothing!r}, expected above 0: what was never seen would cost infinity")
     blocks = _blocks(train.shape[-2:], block)
     if (contexts := (int(blocks.max()) + 1) * 2**neighbours) > 2**24:
         raise ValueError(
