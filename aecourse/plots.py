@@ -154,14 +154,7 @@ def latent_maps(maps: Mapping[str, Tensor], labels: Tensor) -> Figure:
             scale.set_major_locator(FixedLocator((-10, -3, -1, 0, 1, 3, 10)))
             scale.set_minor_locator(NullLocator())
             scale.set_major_formatter("{x:g}")
-        for label in labels.unique().tolist():
-            members = points[labels == label].numpy()
-            colour = COLOURS[label % len(COLOURS)]
-            axis.scatter(*members.T, s=3, color=colour, linewidths=0)
-            axis.annotate(
-                str(label), np.median(members, axis=0), color=colour, weight="bold", ha="center", va="center", size=11,
-                bbox={"boxstyle": "circle,pad=0.1", "facecolor": "white", "edgecolor": colour, "alpha": 0.85},
-            )  # fmt: skip
+        _labelled(axis, points, labels, size=3)
         axis.set(title=title, xlabel="$z_1$", ylabel="$z_2$")
     return figure
 
@@ -177,15 +170,11 @@ def clouds(posteriors: Mapping[str, Normal], labels: Tensor) -> Figure:
     for axis, (title, q) in zip(axes, posteriors.items(), strict=True):
         for label in labels.unique().tolist():
             mean, spread = (values[labels == label].numpy() for values in (q.mean, q.stddev))
-            colour = COLOURS[label % len(COLOURS)]
+            colour = _colour(label)
             size = {"widths": 2 * spread[:, 0], "heights": 2 * spread[:, 1], "angles": np.zeros(len(mean))}
             place = {"offsets": mean, "transOffset": axis.transData, "units": "xy"}
             axis.add_collection(EllipseCollection(**size, **place, facecolor=colour, alpha=0.25, linewidth=0))
-            axis.scatter(*mean.T, s=2, color=colour, linewidths=0)
-            axis.annotate(
-                str(label), np.median(mean, axis=0), color=colour, weight="bold", ha="center", va="center", size=9,
-                bbox={"boxstyle": "circle,pad=0.05", "facecolor": "white", "edgecolor": colour, "alpha": 0.85},
-            )  # fmt: skip
+        _labelled(axis, q.mean, labels, size=2)
         for radius in (1, 2):
             axis.add_patch(Circle((0, 0), radius, fill=False, linestyle="--", linewidth=1))
         axis.set(title=title, xlabel="$z_1$", ylabel="$z_2$", aspect="equal")
@@ -262,7 +251,8 @@ def atlas(
     """Draw codes `(N, 2)` on one map, coloured by label; on request what lies under them, and paths across it.
 
     Args:
-        points: the codes; labels: `(N,)`, a number each, shown at the median of its points.
+        points: the codes.
+        labels: a number for each, `(N,)`; it is shown at the median of its points.
         ground: `(classes, low, high)`: what is seen at `(H, W)` places spread evenly over the box between the corners
             `low` and `high`, both `(2,)`, the first row at the bottom; −1, nothing, stays dark.
         paths: name → `(steps, 2)`, drawn as a line from its dot to its arrowhead.
@@ -274,13 +264,7 @@ def atlas(
         picture = np.where((classes >= 0).numpy()[..., None], shades[classes.numpy() % len(COLOURS)], 0.25)
         extent = (float(low[0]), float(high[0]), float(low[1]), float(high[1]))
         axis.imshow(picture, origin="lower", extent=extent, aspect="auto", interpolation="nearest")
-    for label in labels.unique().tolist():
-        members, colour = points[labels == label].numpy(), COLOURS[label % len(COLOURS)]
-        axis.scatter(*members.T, s=4, color=colour, linewidths=0.2, edgecolors="white" if ground is not None else None)
-        axis.annotate(
-            str(label), np.median(members, axis=0), color=colour, weight="bold", ha="center", va="center", size=11,
-            bbox={"boxstyle": "circle,pad=0.1", "facecolor": "white", "edgecolor": colour, "alpha": 0.9},
-        )  # fmt: skip
+    _labelled(axis, points, labels, size=4, edge=0.2 if ground is not None else 0)
     for name, path in (paths or {}).items():
         way = path.numpy()
         axis.plot(*way.T, color="black", linewidth=1.4)
@@ -311,6 +295,21 @@ def shares(rows: Mapping[str, Sequence[float]], columns: Sequence[str], *, x: st
     axis.set_yticks(range(len(rows)), list(rows))
     axis.tick_params(length=0)
     return figure
+
+
+def _colour(label: int) -> str:
+    return COLOURS[label % len(COLOURS)]
+
+
+def _labelled(axis: Axes, points: Tensor, labels: Tensor, *, size: float, edge: float = 0) -> None:
+    """Draw points in their label's colour, with a white edge on request, and each label at its median."""
+    for label in labels.unique().tolist():
+        members = points[labels == label].numpy()
+        axis.scatter(*members.T, s=size, color=_colour(label), linewidths=edge, edgecolors="white")
+        axis.annotate(
+            str(label), np.median(members, axis=0), color=_colour(label), weight="bold", ha="center", va="center",
+            bbox={"boxstyle": "circle,pad=0.1", "facecolor": "white", "edgecolor": _colour(label), "alpha": 0.85},
+        )  # fmt: skip
 
 
 def _panels(rows: int, columns: int, *, width: float, height: float) -> tuple[Figure, list[Axes]]:

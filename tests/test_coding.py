@@ -1,5 +1,6 @@
 """Entropy, code lengths and Huffman's code, each against SciPy, brute force or a value known by hand."""
 
+import bz2
 import io
 import itertools
 import lzma
@@ -15,7 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from aecourse import coding
+from aecourse import coding, data
+from aecourse.coding import codes
 
 
 def distributions(least=1, most=12, lightest=0):
@@ -364,3 +366,239 @@ def test_noise_cannot_be_compressed_and_a_plain_surface_costs_next_to_nothing(me
 def test_an_unknown_method_of_compression_is_an_error():
     with pytest.raises(ValueError, match="got method='zip', expected 'zlib', 'lzma' or 'png'"):
         coding.compressed_size(torch.zeros(1, 1, 28, 28), "zip")
+
+
+def binary(n, height=4, width=4, white=0.4, seed=0):
+    """Return random black-and-white images."""
+    return (torch.rand(n, 1, height, width, generator=torch.Generator().manual_seed(seed)) < white).float()
+
+
+@pytest.fixture(scope="module")
+def binarized(digits):
+    return data.binarize(digits.test_images)
+
+
+def test_black_and_white_images_become_bytes_of_the_same_shape():
+    images = binary(3, 2, 5)
+    pixels = coding.black_and_white(images, (1, 2, 5))
+    assert pixels.dtype == np.uint8
+    assert pixels.tolist() == images.int().tolist()
+    turned = coding.black_and_white(images.transpose(0, 3))
+    assert turned.flags.c_contiguous
+    assert turned.tolist() == images.transpose(0, 3).int().tolist()
+
+
+COSTS = {
+    "black_and_white": coding.black_and_white,
+    "best_compressed_sizes": coding.best_compressed_sizes,
+    "context_cost of train": lambda images: coding.context_cost(images, binary(2), 2),
+    "context_cost of test": lambda images: coding.context_cost(binary(2), images, 2),
+}
+
+
+@pytest.mark.parametrize("function", COSTS)
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        (binary(3) / 2, r"got grey pixels, expected only 0 and 1; use data.binarize\(images\) first"),
+        (binary(3) * 255, "divide by 255"),
+        (binary(3) / 0 * 0, "NaN pixels"),
+        (binary(0), "got no images"),
+        (binary(3).byte(), "torch.uint8"),
+    ],
+    ids=["grey", "0 to 255", "NaN", "none", "uint8"],
+)
+def test_what_are_no_black_and_white_images_costs_an_error(function, bad, message):
+    with pytest.raises(ValueError, match=message):
+        COSTS[function](bad)
+
+
+def test_black_and_white_images_of_another_shape_than_asked_for_are_an_error():
+    with pytest.raises(ValueError, match=r"got images of shape \(3, 1, 4, 4\)"):
+        coding.black_and_white(binary(3), (1, 28, 28))
+
+
+@pytest.mark.parametrize(("height", "width"), [(28, 28), (8, 8), (5, 7), (1, 1), (9, 2)])
+@pytest.mark.parametrize("n", [1, 11])
+def test_each_layout_holds_every_pixel_once_and_pads_with_black(n, height, width):
+    pixels = binary(n, height, width).numpy().astype(np.uint8)
+    layouts = codes._layouts(pixels)
+    assert len({(each.shape, each.tobytes()) for each in layouts}) > 1 or height * width == 1
+    for index, ((high, wide), layout) in enumerate(
+        zip([(1, 8), (1, 8), (8, 1), (8, 1), (4, 2), (4, 2)], layouts, strict=True)
+    ):
+        packed = layout.swapaxes(1, 2) if index % 2 else layout
+        tiles = np.unpackbits(packed[..., None], axis=3).reshape(*packed.shape, high, wide).swapaxes(2, 3)
+        whole = tiles.reshape(n, packed.shape[1] * high, packed.shape[2] * wide)
+        assert np.array_equal(whole[:, :height, :width], pixels[:, 0])
+        assert whole.sum() == pixels.sum()
+        assert layout.flags.c_contiguous
+
+
+@pytest.mark.parametrize("n", [1, 7, 585, 586, 2000])
+@pytest.mark.parametrize(("format", "settings"), [("png", {"optimize": True}), ("webp", {"lossless": True})])
+def test_the_mosaic_that_is_compressed_as_a_picture_reads_back_as_the_images(n, format, settings):
+    images = np.random.default_rng(0).integers(256, size=(n, 3, 28), dtype=np.uint8)
+    mosaic = np.asarray(Image.open(io.BytesIO(codes._picture(images, format, **settings))).convert("L"))
+    tiles = mosaic.reshape(len(mosaic) // 3, 3, -1, 28).swapaxes(1, 2).reshape(-1, 3, 28)
+    assert np.array_equal(tiles[:n], images)
+    assert not tiles[n:].any()
+
+
+def test_compressors_at_their_best_are_no_worse_than_on_rows_of_eight_pixels_a_byte(binarized):
+    best = coding.best_compressed_sizes(binarized)
+    assert list(best) == ["zlib", "lzma", "bz2", "png", "webp"]
+    packed = np.packbits(binarized.numpy().astype(bool), axis=3)
+    streams = {
+        "zlib": zlib.compress(packed, 9),
+        "lzma": lzma.compress(packed, preset=9 | lzma.PRESET_EXTREME),
+        "bz2": bz2.compress(packed, 9),
+    }
+    for method, stream in streams.items():
+        assert best[method] <= 8 * len(stream) / len(binarized)
+    for method in ("zlib", "lzma", "png"):
+        assert best[method] < coding.compressed_size(binarized, method)
+
+
+def test_a_compressor_at_its_best_needs_the_smallest_of_six_streams():
+    images = binary(50, 16, 16, white=0.1)
+    pixels = images[:, 0].numpy().astype(bool)
+    squat = pixels.reshape(50, 4, 4, 8, 2).swapaxes(2, 3).reshape(50, 4, 8, 8)
+    streams = [np.packbits(pixels, axis=2), np.packbits(pixels, axis=1), np.packbits(squat, axis=3)[..., 0]]
+    streams = [layout.tobytes() for each in streams for layout in (each, each.swapaxes(1, 2))]
+    best = coding.best_compressed_sizes(images)
+    assert best["zlib"] == 8 * min(len(zlib.compress(stream, 9)) for stream in streams) / 50
+    assert best["bz2"] == 8 * min(len(bz2.compress(stream, 9)) for stream in streams) / 50
+
+
+def test_plain_images_cost_next_to_nothing_and_noise_its_pixels_at_best():
+    for plain in (torch.zeros(500, 1, 28, 28), torch.ones(500, 1, 28, 28)):
+        assert max(coding.best_compressed_sizes(plain).values()) < 4
+    noise = coding.best_compressed_sizes(binary(500, 28, 28, white=0.5))
+    assert all(784 < bits < 1.25 * 784 for bits in noise.values())
+
+
+def test_odd_sizes_are_padded():
+    sizes = coding.best_compressed_sizes(binary(60, 5, 7, white=0.5))
+    assert all(bits > 35 for bits in sizes.values())
+
+
+def around(reach):
+    """Return where a decoder has been and no further away than this, in pixels squared."""
+    offsets = itertools.product(range(-5, 1), range(-5, 6))
+    return [(dy, dx) for dy, dx in offsets if (dy < 0 or (dy == 0 and dx < 0)) and dy**2 + dx**2 <= reach]
+
+
+def cost_by_loops(train, test, offsets, block=None, smoothing=0.5):
+    """The cost of `context_cost`, pixel by pixel."""
+
+    def visits(images):
+        for image in images[:, 0].int().tolist():
+            for y, x in itertools.product(range(len(image)), range(len(image[0]))):
+                at = [(y + dy, x + dx) for dy, dx in offsets]
+                seen = [image[v][u] if v >= 0 and 0 <= u < len(image[0]) else 0 for v, u in at]
+                yield (y // block, x // block, *seen) if block else tuple(seen), image[y][x]
+
+    counts = {}
+    for context, pixel in visits(train):
+        counts.setdefault(context, [smoothing, smoothing])[pixel] += 1
+    bits = 0.0
+    for context, pixel in visits(test):
+        black_white = counts.get(context, [smoothing, smoothing])
+        bits -= math.log2(black_white[pixel] / sum(black_white))
+    return bits / len(test)
+
+
+JBIG = [(-2, -1), (-2, 0), (-2, 1), (-1, -2), (-1, -1), (-1, 0), (-1, 1), (-1, 2), (0, -2), (0, -1)]
+
+
+@pytest.mark.parametrize("block", [None, 1, 2, 3, 100])
+@pytest.mark.parametrize(
+    ("neighbours", "offsets"),
+    [(0, []), (1, [(0, -1)]), (2, around(1)), (3, [(0, -1), (-1, 0), (-1, -1)]), (4, around(2)), (10, JBIG)],
+)
+def test_the_context_cost_equals_a_count_pixel_by_pixel(neighbours, offsets, block):
+    train, test = binary(30, 5, 6), binary(7, 5, 6, white=0.6, seed=1)
+    measured = coding.context_cost(train, test, neighbours, block=block)
+    assert measured == pytest.approx(cost_by_loops(train, test, offsets, block))
+
+
+@pytest.mark.parametrize(("neighbours", "reach"), [(6, 4), (10, 5), (12, 8), (14, 9), (18, 10)])
+def test_neighbours_are_the_nearest_that_a_decoder_knows(neighbours, reach):
+    train, test = binary(30, 6, 7), binary(7, 6, 7, seed=1)
+    assert len(around(reach)) == neighbours
+    measured = coding.context_cost(train, test, neighbours, smoothing=0.1)
+    assert measured == pytest.approx(cost_by_loops(train, test, around(reach), smoothing=0.1))
+
+
+def test_without_neighbours_the_context_cost_is_the_cross_entropy_of_the_share_of_white(binarized):
+    train, test = binarized[:300], binarized[300:]
+    p, q = ([1 - images.mean().item(), images.mean().item()] for images in (test.double(), train.double()))
+    measured = coding.context_cost(train, test, 0, smoothing=1e-9)
+    assert measured == pytest.approx(784 * coding.cross_entropy(p, q), rel=1e-6)
+
+
+def test_in_blocks_of_one_pixel_the_context_cost_is_that_of_each_position():
+    train, test = binary(40), binary(10, white=0.7, seed=1)
+    white = (train.double().sum(0) + 0.5) / 41
+    bits = -torch.where(test == 1, white, 1 - white).log2().flatten(1).sum(1).mean().item()
+    assert coding.context_cost(train, test, 0, block=1) == pytest.approx(bits)
+
+
+def test_a_pixel_that_follows_from_its_neighbours_costs_next_to_nothing():
+    """The first row is random, and every other pixel is the exclusive or of those on its left and above it."""
+    pixels = binary(3000, 4, 4, white=0.5).numpy().astype(bool)
+    for y, x in itertools.product(range(1, 4), range(4)):
+        pixels[:, 0, y, x] = pixels[:, 0, y - 1, x] ^ (pixels[:, 0, y, x - 1] if x else False)
+    images = torch.from_numpy(pixels).float()
+    assert coding.context_cost(images[:2000], images[2000:], 2, block=1) == pytest.approx(4, abs=0.05)
+    assert coding.context_cost(images[:2000], images[2000:], 1, block=1) > 12
+
+
+def test_where_each_pixel_equals_its_left_neighbour_only_the_first_column_costs():
+    images = binary(3000, 5, 1, white=0.5).expand(3000, 1, 5, 12)
+    assert coding.context_cost(images[:2000], images[2000:], 1, block=1) == pytest.approx(5, abs=0.05)
+    assert coding.context_cost(images[:2000], images[2000:], 0, block=1) == pytest.approx(60, abs=0.2)
+    plain = torch.zeros(50, 1, 20, 8)
+    assert coding.context_cost(plain, plain, 1) < 0.001 * 160
+
+
+def test_only_training_images_are_counted():
+    train, test = binary(50), binary(9, white=0.9, seed=1)
+    together = coding.context_cost(train, test, 3)
+    apart = [coding.context_cost(train, image[None], 3) for image in test]
+    assert together == pytest.approx(sum(apart) / 9)
+    assert coding.context_cost(test, test, 3) < together
+
+
+def test_thousands_of_images_are_counted_like_a_few():
+    images = binary(4000, 2, 3, seed=5)
+    thrice = coding.context_cost(images.repeat(3, 1, 1, 1), images.repeat(3, 1, 1, 1), 3, block=2, smoothing=1.5)
+    assert thrice == pytest.approx(coding.context_cost(images, images, 3, block=2, smoothing=0.5))
+
+
+def test_context_cost_by_default_is_that_of_the_ten_nearest_and_half_a_count(binarized):
+    train, test = binarized[:20], binarized[20:25]
+    assert coding.context_cost(train, test) == pytest.approx(cost_by_loops(train, test, JBIG))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"neighbours": -1}, "got neighbours=-1, block=None, expected 0 to 24"),
+        ({"neighbours": 25}, "got neighbours=25"),
+        ({"neighbours": 2, "block": 0}, "block=0, expected 0 to 24, and None or at least 1"),
+        ({"neighbours": 24, "block": 2}, "got 67,108,864 contexts, expected at most 16,777,216; take fewer"),
+        ({"smoothing": 0}, "got smoothing=0, expected above 0"),
+        ({"smoothing": -1.0}, "got smoothing=-1.0"),
+        ({"smoothing": math.nan}, "got smoothing=nan"),
+    ],
+)
+def test_contexts_that_cannot_be_counted_are_an_error(settings, message):
+    with pytest.raises(ValueError, match=message):
+        coding.context_cost(binary(2), binary(2), **settings)
+
+
+def test_images_of_another_shape_than_those_counted_are_an_error():
+    with pytest.raises(ValueError, match=r"got images of shapes \(2, 1, 4, 4\) and \(2, 1, 4, 5\)"):
+        coding.context_cost(binary(2), binary(2, 4, 5), 2)

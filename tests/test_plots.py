@@ -172,7 +172,7 @@ def test_a_latent_map_draws_every_point_and_names_every_label_at_its_median():
 
 def test_clouds_are_ellipses_of_one_sigma_around_every_mean():
     (axes,) = plots.clouds({"net": CLOUDS}, LABELS[:1000]).axes
-    ellipses, means = axes.collections[0], axes.collections[1]
+    ellipses, means = axes.collections[0], axes.collections[10]
     members = LABELS[:1000] == 0
     np.testing.assert_allclose(ellipses.get_offsets(), CLOUDS.mean[members])
     np.testing.assert_allclose(means.get_offsets(), CLOUDS.mean[members])

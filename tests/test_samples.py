@@ -294,6 +294,65 @@ def test_a_single_image_has_no_frechet_distance():
         evaluate.frechet_distance(Reader(), rows(UNSURE, SURE_OF_2), rows(UNSURE))
 
 
+class ReaderOfTen(Reader):
+    """As Reader, with ten classes."""
+
+    image_shape = (1, 1, 10)
+
+
+def seen_as(*classes):
+    """Return images in which ReaderOfTen recognises these classes, or nothing for −1."""
+    shares = torch.full((len(classes), 10), 0.1)
+    for share, label in zip(shares, classes, strict=True):
+        if label >= 0:
+            share.zero_()[label] = 1
+    return shares.reshape(-1, 1, 1, 10)
+
+
+@pytest.mark.parametrize(
+    ("classes", "recognised", "perplexity"),
+    [
+        (range(10), 1, 10),
+        ([3] * 7, 1, 1),
+        ([0, 0, 0, 0], 1, 1),
+        ([-1] * 4, 0, 0),
+        ([9, -1, -1, -1], 0.25, 1),
+        ([2, 7, -1], 2 / 3, 2),
+        ([0, 0, 0, 9, -1], 0.8, 4 / 3**0.75),
+    ],
+)
+def test_sample_quality_counts_what_is_recognised_and_how_many_classes_occur_among_it(classes, recognised, perplexity):
+    quality = evaluate.sample_quality(ReaderOfTen(), seen_as(*classes), seen_as(*range(10)))
+    assert list(quality) == ["recognised", "classes", "frechet"]
+    assert all(type(measure) is float for measure in quality.values())
+    assert quality["recognised"] == pytest.approx(recognised)
+    assert quality["classes"] == pytest.approx(perplexity)
+
+
+def test_sample_quality_has_the_share_and_the_distance_of_the_functions_of_these_names(random):
+    made, real = features(60, random, scale=0.5), features(40, random)
+    quality = evaluate.sample_quality(Reader(), made, real)
+    assert 0 < quality["recognised"] < 1
+    assert quality["recognised"] == pytest.approx(evaluate.recognised_share(Reader(), made))
+    assert quality["frechet"] == evaluate.frechet_distance(Reader(), made, real)
+
+
+def test_copies_of_one_clear_digit_are_recognised_but_neither_of_many_classes_nor_near_the_reference():
+    real = seen_as(*range(10), *range(10))
+    alike = evaluate.sample_quality(ReaderOfTen(), seen_as(*[4] * 20), real)
+    equal = evaluate.sample_quality(ReaderOfTen(), real, real)
+    assert alike["recognised"] == equal["recognised"] == 1
+    assert alike["classes"] < equal["classes"]
+    assert alike["frechet"] > 0.5
+    assert equal["frechet"] == pytest.approx(0, abs=1e-6)
+
+
+@pytest.mark.parametrize(("samples", "reference"), [(0, 5), (1, 5), (5, 1)])
+def test_too_few_samples_or_references_have_no_quality(samples, reference):
+    with pytest.raises(ValueError, match="expected"):
+        evaluate.sample_quality(ReaderOfTen(), seen_as(*[1] * samples), seen_as(*[2] * reference))
+
+
 def test_a_straight_path_has_its_ends_exactly_and_equal_steps(random):
     start, end = torch.randn(2, 6, 3, generator=random)
     path = evaluate.lerp(start, end, 5)
@@ -401,6 +460,7 @@ WITH_A_JUDGE = {
     "recognised_share": evaluate.recognised_share,
     "unrecognised_share": lambda judge, images: evaluate.unrecognised_share(judge, Passing(), images.flatten(1)),
     "frechet_distance": lambda judge, images: evaluate.frechet_distance(judge, images, images),
+    "sample_quality": lambda judge, images: evaluate.sample_quality(judge, images, images),
     "path_classes": lambda judge, images: evaluate.path_classes(judge, images[:, None]),
 }
 
