@@ -118,8 +118,9 @@ def lines(
         axis.plot([across], [up], marker=marker, markersize=11, linestyle="none", color="black", label=label)
     axis.set(xlabel=x, ylabel=y, xscale="log" if log_x else "linear", yscale="log" if log_y else "linear")
     for scale, is_log in ((axis.xaxis, log_x), (axis.yaxis, log_y)):
-        if is_log:  # 1, 2, 5, 10, 20 … in plain figures
-            scale.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        if is_log:  # 1, 2, 5, 10, 20 … in plain figures, as far as there is room for them
+            low, high = scale.get_view_interval()
+            scale.set_major_locator(LogLocator(subs=(1, 2, 5) if high / low < 2000 else (1,)))
             scale.set_major_formatter("{x:g}")
             scale.set_minor_formatter("")
     if len(curves) + len(points or {}) > 1:

@@ -46,7 +46,7 @@ def compress(model: nn.Module, images: Tensor, *, initial_bits: int | None = Non
     Args:
         model: a VAE whose pixels are Bernoulli, trained or not.
         images: `(N, 1, 28, 28)`, each pixel 0 or 1.
-        initial_bits: how many random bits, a multiple of 32; by default as few as suffice, found by trying.
+        initial_bits: how many random bits, a multiple of 32; by default 32 per latent dimension, doubled until enough.
         seed: fixes them.
 
     Raises:

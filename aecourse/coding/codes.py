@@ -281,7 +281,7 @@ def best_compressed_sizes(images: Tensor) -> dict[str, float]:
     """
     layouts = _layouts(black_and_white(images))
     sizes = {}
-    with ThreadPoolExecutor() as pool:
+    with ThreadPoolExecutor(max_workers=2) as pool:  # each LZMA takes 100 MB and more
         for name, compress in COMPRESSORS.items():
             sizes[name] = 8 * min(map(len, pool.map(compress, layouts))) / len(images)
     return sizes
