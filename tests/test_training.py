@@ -12,6 +12,7 @@ import zipfile
 import numpy as np
 import pytest
 import torch
+from same_weights import equal, weights
 from torch import nn
 
 from aecourse import checkpoint, models, training
@@ -62,14 +63,6 @@ def denoising(seed=1):
 
 def fit(model, images, **settings):
     return training.fit(model, images, **{"epochs": 3, "batch_size": 8, "device": "cpu", **settings})
-
-
-def weights(model):
-    return {name: value.clone() for name, value in model.state_dict().items()}
-
-
-def equal(first, second):
-    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
 
 
 def test_the_same_seed_gives_the_same_weights_and_history_bit_for_bit(images):

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from same_weights import equal, weights
 from torch import nn
 from torch.distributions import Normal, kl_divergence
 
@@ -57,14 +58,6 @@ def value(terms):
 
 def fit(model, images, **settings):
     return training.fit(model, images, **{"epochs": 3, "batch_size": 8, "device": "cpu", **settings})
-
-
-def weights(model):
-    return {name: tensor.clone() for name, tensor in model.state_dict().items()}
-
-
-def equal(first, second):
-    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
 
 
 def numpy_layers(layers, values):
