@@ -15,7 +15,7 @@ NBVAL  := OMP_NUM_THREADS=1 TQDM_DISABLE=1 $(BIN)/pytest --nbval-lax --nbval-cur
           --nbval-cell-timeout=300 -n 2 --dist loadfile -p no:cacheprovider book
 
 .DEFAULT_GOAL := help
-.PHONY: help book test test-embedded chapters lab lint compat repo-url bench clean
+.PHONY: help book test test-embedded chapters explorables lab lint compat repo-url bench clean
 
 help:  ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -38,6 +38,9 @@ test-embedded: $(READY)  ## run every notebook without data and without a networ
 chapters: $(READY)  ## re-execute the notebooks whose own code, or package code they reach, has changed
 	$(BIN)/python tools/chapters.py
 
+explorables: $(READY)  ## train the small networks of the in-page figures again, where their recipe has changed
+	$(BIN)/python tools/explorables.py
+
 lab: $(READY)  ## open the notebooks in JupyterLab
 	$(BIN)/pip install -q jupyterlab==4.6.6
 	$(BIN)/jupyter lab book
@@ -49,17 +52,19 @@ compat:  ## unit tests and one chapter with the oldest versions that pyproject.t
 	$(PYTHON) -m venv --clear .venv-compat
 	.venv-compat/bin/pip install -q uv==0.13.8
 	.venv-compat/bin/uv pip install -q --python .venv-compat/bin/python --resolution lowest-direct -e . \
-	    pytest==8.3.0 pytest-xdist==3.6.1 nbval==0.11.0 hypothesis==6.112.0 beautifulsoup4==4.12.0 ipykernel==6.29.0
-	TQDM_DISABLE=1 .venv-compat/bin/pytest -q -n 2 tests --ignore tests/test_book.py --ignore-glob '*test_notebooks*'
+	    pytest==8.3.0 pytest-xdist==3.6.1 nbval==0.11.0 hypothesis==6.112.0 beautifulsoup4==4.12.0 ipykernel==6.29.0 \
+	    anywidget==0.9.0
+	TQDM_DISABLE=1 .venv-compat/bin/pytest -q -n 2 tests
 	TQDM_DISABLE=1 .venv-compat/bin/pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=300 \
 	    -p no:cacheprovider book/part1-compression/01-encoding-and-entropy.ipynb
 
 repo-url: $(READY)  ## move the project: make repo-url URL=https://github.com/owner/name
 	$(BIN)/python tools/repo_url.py "$(URL)"
 
-bench: $(READY)  ## time fit, the VAE, bits-back coding and every chapter, beside the usual way and the arithmetic's limit
+bench: book  ## time fit, the VAE, bits-back coding, every chapter and explorable, beside the usual way and the limits
 	$(BIN)/python benchmarks/throughput.py
 	$(BIN)/python benchmarks/vae.py
+	$(BIN)/python benchmarks/explorables.py
 
 clean:  ## delete what was built and the virtual environments
 	rm -rf _build .venv .venv-compat .pytest_cache .ruff_cache .hypothesis

@@ -4,8 +4,20 @@ Chapters import it whole, `import aecourse as ae`, and drive it: `ae.data.load`,
 `ae.training.fit`, `ae.evaluate.…`, `ae.plots.…`.
 """
 
-from . import checkpoint, coding, data, evaluate, losses, models, plots, training
+from . import checkpoint, coding, data, evaluate, losses, models, plots, training, widgets
 from .show import claims, show
 
 __version__ = "0.1.0"
-__all__ = ["checkpoint", "claims", "coding", "data", "evaluate", "losses", "models", "plots", "show", "training"]
+__all__ = [
+    "checkpoint",
+    "claims",
+    "coding",
+    "data",
+    "evaluate",
+    "losses",
+    "models",
+    "plots",
+    "show",
+    "training",
+    "widgets",
+]

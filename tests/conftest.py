@@ -1,13 +1,22 @@
-"""What several test files share: the embedded digits, and settings that make every run the same."""
+"""What several test files share: digits, the built book, a browser, and settings that make every run the same."""
 
+import importlib.util
 import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 os.environ.setdefault("MPLBACKEND", "Agg")  # a figure that asks for a window would hang a server
 
+import fingerprint
 import pytest
 from hypothesis import settings
 
 import aecourse as ae
+
+if importlib.util.find_spec("jupyter_book") is None:  # then only the package can be tested
+    collect_ignore_glob = ["test_book*", "test_explorables*", "test_notebooks*", "test_pages*", "test_quizzes*"]
 
 # The same examples in every run, and no verdict that depends on how busy the machine is.
 settings.register_profile("course", deadline=None, derandomize=True)
@@ -17,3 +26,31 @@ settings.load_profile("course")
 @pytest.fixture(scope="session")
 def digits():
     return ae.data.load("digits")
+
+
+@pytest.fixture(scope="session")
+def html(tmp_path_factory):
+    """The folder of the built pages."""
+    target = tmp_path_factory.mktemp("book")
+    jupyter_book = Path(sys.executable).with_name("jupyter-book")
+    build = subprocess.run(
+        [jupyter_book, "build", "-W", "-n", "--keep-going", "--path-output", target, fingerprint.ROOT],
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert build.returncode == 0, f"the book does not build without a warning:\n{(build.stdout + build.stderr)[-4000:]}"
+    return target / "_build" / "html"
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """A headless Chromium; where there is none, these tests are skipped, but in CI they fail."""
+    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if program is None:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)("no Chromium here: apt-get install chromium")
+    from playwright.sync_api import sync_playwright
+
+    quiet = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=program, args=quiet)
+        yield chromium
+        chromium.close()

@@ -1,9 +1,6 @@
 """The built book: no warnings, no requests to other hosts, no dead links, and Colab opens the right notebook."""
 
 import re
-import subprocess
-import sys
-from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import chapters
@@ -15,19 +12,6 @@ from bs4 import BeautifulSoup
 ROOT = fingerprint.ROOT
 # What a browser fetches by itself when it opens a page.
 FETCHED = {"script": "src", "img": "src", "source": "src", "iframe": "src", "audio": "src", "video": "src"}
-
-
-@pytest.fixture(scope="session")
-def html(tmp_path_factory):
-    """The folder of the built pages."""
-    target = tmp_path_factory.mktemp("book")
-    jupyter_book = Path(sys.executable).with_name("jupyter-book")
-    build = subprocess.run(
-        [jupyter_book, "build", "-W", "-n", "--keep-going", "--path-output", target, ROOT],
-        capture_output=True, text=True,
-    )  # fmt: skip
-    assert build.returncode == 0, f"the book does not build without a warning:\n{(build.stdout + build.stderr)[-4000:]}"
-    return target / "_build" / "html"
 
 
 @pytest.fixture(scope="session")

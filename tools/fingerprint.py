@@ -1,14 +1,15 @@
 """What the stored outputs of a notebook depend on, as one hash.
 
 That is its own code and every function, class and constant of the package that this code can reach, followed
-name by name through the sources.  So a change in one function makes only those notebooks stale that use it, and
-a chapter added to the course does not make the others stale.
+name by name through the sources, and the files of the package that they name.  So a change in one function makes
+only those notebooks stale that use it, and a chapter added to the course does not make the others stale.
 """
 
 from __future__ import annotations
 
 import ast
 import hashlib
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -28,8 +29,9 @@ class Symbol(NamedTuple):
 
 @dataclass
 class Module:
-    """The top-level definitions of a source file, and what its imported names stand for."""
+    """The top-level definitions of a source file, what its imported names stand for, and where it lies."""
 
+    folder: Path
     sources: dict[str, str] = field(default_factory=dict)
     nodes: dict[str, list[ast.AST]] = field(default_factory=dict)
     imports: dict[str, Symbol] = field(default_factory=dict)
@@ -45,10 +47,38 @@ def fingerprint(notebook: nbformat.NotebookNode, package: Path = ROOT / PACKAGE)
 
     Cells tagged `setup` do not count: they install the package and say nothing of what it does.
     """
-    code = [cell.source for cell in notebook.cells if cell.cell_type == "code" and "setup" not in _tags(cell)]
+    return of_code(
+        [cell.source for cell in notebook.cells if cell.cell_type == "code" and "setup" not in _tags(cell)], package
+    )
+
+
+def of_code(code: list[str], package: Path = ROOT / PACKAGE) -> str:
+    """Return the hash of pieces of code and of all package code that they can reach.
+
+    Other files of the package count if code that is reached names them, or their folder, in a string.
+    """
     modules = _modules(package)
-    parts = code + [f"{symbol}\n{modules[symbol.module].sources[symbol.name]}" for symbol in _reachable(code, modules)]
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+    reached = _reachable(code, modules)
+    parts = code + [f"{symbol}\n{modules[symbol.module].sources[symbol.name]}" for symbol in reached]
+    files = {file for symbol in reached for file in _named_files(symbol, modules)}
+    digests = [
+        f"{file.relative_to(package)}\n{hashlib.sha256(file.read_bytes()).hexdigest()}" for file in sorted(files)
+    ]
+    return hashlib.sha256("\0".join(parts + digests).encode()).hexdigest()
+
+
+def _named_files(symbol: Symbol, modules: dict[str, Module]) -> set[Path]:
+    """Return the files that are no Python and whose name, or whose folder's name, is a string in a definition."""
+    module = modules[symbol.module]
+    constants = [
+        part for node in module.nodes[symbol.name] for part in ast.walk(node) if isinstance(part, ast.Constant)
+    ]
+    names = {
+        part.value for part in constants if isinstance(part.value, str) and re.fullmatch(r"[\w-]+(\.\w+)?", part.value)
+    }
+    named = {module.folder / name for name in names}
+    inside = {file for place in named if place.is_dir() for file in place.iterdir()}
+    return {file for file in named | inside if file.is_file() and file.suffix != ".py"}
 
 
 def _tags(cell: nbformat.NotebookNode) -> list[str]:
@@ -61,12 +91,13 @@ def _modules(package: Path) -> dict[str, Module]:
         dotted = [PACKAGE, *path.relative_to(package).with_suffix("").parts]
         is_package = dotted[-1] == "__init__"
         name = ".".join(dotted[:-1] if is_package else dotted)
-        modules[name] = _parse(path.read_text(encoding="utf-8"), name, is_package)
+        modules[name] = _parse(path, name, is_package)
     return modules
 
 
-def _parse(text: str, name: str, is_package: bool) -> Module:
-    module = Module()
+def _parse(path: Path, name: str, is_package: bool) -> Module:
+    text = path.read_text(encoding="utf-8")
+    module = Module(path.parent)
     tree = ast.parse(text)
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and (node.level or (node.module or "").startswith(PACKAGE)):

@@ -1,0 +1,127 @@
+"""Small trained networks as text that a page can carry: weights in 8 bits, and what a map needs to know."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from .. import evaluate
+from ..models import VAE, DenseAutoencoder
+
+POINTS = 600  # test images that a map shows
+Exported = dict[str, Any]
+
+
+def export(model: DenseAutoencoder | VAE, images: Tensor, labels: Tensor) -> Exported:
+    """Return a model with a two-number code as plain values that JSON can hold, for an explorable.
+
+    A weight becomes a whole number from −127 to 127 times a scale that its row shares; biases and layer
+    norms stay as they are.  Binary data are base64, little endian.
+
+    Args:
+        model: a `DenseAutoencoder` or `VAE` with `latent_dim` 2, its layers joined by ReLU.
+        images, labels: test images and their labels; all count in the numbers, the first 600 are on the map.
+
+    Returns:
+        `model`, `widths` and `beta`, which `restore` needs; `encoder` and `decoder`, a list of layers each; `codes`,
+        `sigmas` (None without clouds) and `labels` of the map; `error`, the mean cost in nats of an image's pixels,
+        decoded from its code, or from the centre of its cloud.  For a VAE also `rate` and `distortion`, the KL and
+        the cost of the pixels when a draw is decoded, in nats per image.  All numbers are those of the rounded network.
+
+    Raises:
+        ValueError: for any other model, or labels that do not fit the images.
+    """
+    if not isinstance(model, DenseAutoencoder | VAE) or model.latent_dim != 2:
+        raise ValueError(
+            f"got {type(model).__name__} with latent_dim={getattr(model, 'latent_dim', None)}, expected a "
+            "DenseAutoencoder or a VAE whose code is 2 numbers: only two fit on a map"
+        )
+    model.check_images(images)
+    if labels.shape != (len(images),):
+        raise ValueError(f"got labels of shape {tuple(labels.shape)} for {len(images)} images, expected one for each")
+    is_vae = isinstance(model, VAE)
+    exported: Exported = {
+        "model": "VAE" if is_vae else "DenseAutoencoder",
+        "widths": [layer.in_features for layer in model.encoder if isinstance(layer, nn.Linear)] + [2],
+        "beta": model.beta if is_vae else None,
+        "encoder": _layers(model.encoder),
+        "decoder": _layers(model.decoder),
+    }
+    rounded = restore(exported)
+    codes = evaluate.encode(rounded, images)
+    logits = torch.cat([rounded.decoder(part) for part in codes.split(1000)]).detach()
+    error = nn.functional.binary_cross_entropy_with_logits(logits, images.flatten(1), reduction="none")
+    exported |= {
+        "codes": _text(codes[:POINTS]),
+        "sigmas": _text(evaluate.posterior(rounded, images[:POINTS]).stddev) if is_vae else None,
+        "labels": _text(labels[:POINTS], "u1"),
+        "error": round(error.sum(1).mean().item(), 3),
+    }
+    if is_vae:
+        bound = evaluate.elbo(rounded, images)
+        exported |= {"rate": round(bound["kl"], 3), "distortion": round(bound["reconstruction"], 3)}
+    return exported
+
+
+def restore(exported: Exported) -> DenseAutoencoder | VAE:
+    """Return the network that `export` wrote, with its rounded weights: what runs in the page, in PyTorch."""
+    model = (
+        VAE(exported["widths"], beta=exported["beta"])
+        if exported["model"] == "VAE"
+        else DenseAutoencoder(exported["widths"])
+    )
+    for network, layers in ((model.encoder, exported["encoder"]), (model.decoder, exported["decoder"])):
+        linear = [module for module in network if isinstance(module, nn.Linear)]
+        norms = [module for module in network if isinstance(module, nn.LayerNorm)]
+        for module, layer in zip(linear, layers, strict=True):
+            weight = _array(layer["weight"], "i1").reshape(module.weight.shape) * _array(layer["scale"])[:, None]
+            module.weight.data = torch.from_numpy(weight)
+            module.bias.data = torch.from_numpy(_array(layer["bias"]))
+        for module, layer in zip(norms, layers, strict=False):
+            module.weight.data = torch.from_numpy(_array(layer["gain"]))
+            module.bias.data = torch.from_numpy(_array(layer["shift"]))
+    return model.eval()
+
+
+def trained(name: str) -> Exported:
+    """Return one of the course's own exported networks; `make explorables` trains and writes them.
+
+    Raises:
+        ValueError: if there is no network of that name; the message lists those there are.
+    """
+    folder = Path(__file__).parent / "trained"
+    names = sorted(path.stem for path in folder.glob("*.json"))
+    if name not in names:
+        raise ValueError(f"got {name!r}, expected one of the networks that come with the package: {', '.join(names)}")
+    return json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def _layers(network: nn.Sequential) -> list[dict[str, str]]:
+    layers: list[dict[str, str]] = []
+    for module in network:
+        if isinstance(module, nn.Linear):
+            weight = module.weight.detach().cpu()
+            scale = weight.abs().amax(1).clamp(min=1e-12) / 127
+            whole = (weight / scale[:, None]).round()
+            layers.append({"weight": _text(whole, "i1"), "scale": _text(scale), "bias": _text(module.bias)})
+        elif isinstance(module, nn.LayerNorm):
+            layers[-1] |= {"gain": _text(module.weight), "shift": _text(module.bias)}
+        elif not isinstance(module, nn.ReLU):
+            raise ValueError(
+                f"got a network with {type(module).__name__}, expected linear layers, layer norms and ReLU"
+            )
+    return layers
+
+
+def _text(values: Tensor, kind: str = "<f4") -> str:
+    return base64.b64encode(values.detach().cpu().numpy().astype(kind).tobytes()).decode()
+
+
+def _array(text: str, kind: str = "<f4") -> np.ndarray:
+    return np.frombuffer(base64.b64decode(text), kind).astype(np.float32)

@@ -1,0 +1,158 @@
+"""What Python does for the explorables: networks in 8 bits, held against those that they came from."""
+
+import json
+import os
+import sys
+
+import explorables as recipes
+import pytest
+import torch
+
+import aecourse as ae
+
+SHIPPED = list(recipes.recipes())
+
+
+@pytest.fixture(scope="module", params=["DenseAutoencoder", "VAE"])
+def network(request, digits):
+    model = getattr(ae.models, request.param)((784, 64, 32, 2))
+    ae.training.fit(model, digits.train_images, epochs=10, lr=3e-3)
+    return model
+
+
+def test_eight_bits_cost_less_than_half_a_nat(network, digits):
+    exported = json.loads(json.dumps(ae.widgets.export(network, digits.test_images, digits.test_labels)))
+    cost = recipes.measure(network, ae.widgets.restore(exported), digits.test_images)
+    assert abs(cost["rounded"] - cost["float"]) < 0.5
+    assert 0 < cost["largest pixel difference"] < 0.15
+
+
+def test_a_weight_is_at_most_half_a_step_from_the_original(network, digits):
+    rounded = ae.widgets.restore(ae.widgets.export(network, digits.test_images, digits.test_labels))
+    for (name, mine), theirs in zip(network.state_dict().items(), rounded.state_dict().values(), strict=True):
+        if mine.dim() == 2:
+            step = mine.abs().amax(1, keepdim=True) / 127
+            assert ((mine - theirs).abs() <= 0.501 * step).all(), name
+        else:
+            assert torch.equal(mine, theirs), name
+
+
+def test_exporting_again_changes_nothing(network, digits):
+    once = ae.widgets.export(network, digits.test_images, digits.test_labels)
+    assert ae.widgets.export(ae.widgets.restore(once), digits.test_images, digits.test_labels) == once
+
+
+def test_the_numbers_beside_the_weights_are_those_of_the_rounded_network(network, digits):
+    exported = ae.widgets.export(network, digits.test_images, digits.test_labels)
+    rounded = ae.widgets.restore(exported)
+    codes = ae.evaluate.encode(rounded, digits.test_images)
+    pixels = ae.evaluate.decode(rounded, codes).flatten(1).clamp(1e-6, 1 - 1e-6)
+    images = digits.test_images.flatten(1)
+    error = -(images * pixels.log() + (1 - images) * (1 - pixels).log()).sum(1).mean()
+    assert exported["error"] == pytest.approx(error.item(), abs=0.05)
+    if isinstance(network, ae.models.VAE):
+        bound = ae.evaluate.elbo(rounded, digits.test_images)
+        assert exported["rate"] + exported["distortion"] == pytest.approx(-bound["elbo"], abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("model", "labels", "message"),
+    [
+        (ae.models.DenseAutoencoder((784, 16, 3)), None, "latent_dim=3, expected a DenseAutoencoder or a VAE"),
+        (ae.models.LinearAutoencoder(2), None, "got LinearAutoencoder"),
+        (ae.models.VAE((784, 16, 2), activation=torch.nn.Tanh), None, "with Tanh, expected linear layers"),
+        (ae.models.VAE((784, 16, 2)), torch.zeros(3), r"labels of shape \(3,\) for"),
+    ],
+)
+def test_what_cannot_be_exported_is_refused_with_a_reason(digits, model, labels, message):
+    with pytest.raises(ValueError, match=message):
+        ae.widgets.export(model, digits.test_images, digits.test_labels if labels is None else labels)
+
+
+def test_an_unknown_network_is_refused_and_the_known_ones_are_named():
+    with pytest.raises(ValueError, match=r"got 'gan', expected one of .*: autoencoder, beta-0"):
+        ae.widgets.trained("gan")
+
+
+def test_ones_own_network_can_travel(network, digits):
+    exported = ae.widgets.export(network, digits.test_images, digits.test_labels)
+    for explorable in (ae.widgets.travel({"mine": exported}), ae.widgets.draw(digits, {"mine": exported})):
+        assert explorable.values["models"][0]["name"] == "mine"
+        assert "mine" in explorable._repr_mimebundle_()["text/html"]
+
+
+def test_an_explorable_is_the_same_text_each_time():
+    first, second = (ae.widgets.codes()._repr_mimebundle_() for _ in range(2))
+    assert first == second
+    assert first["text/plain"] == "Explorable('codes')"
+
+
+def test_codes_refuses_what_are_no_probabilities():
+    with pytest.raises(ValueError, match="sum to"):
+        ae.widgets.codes((0.5, 0.2))
+    with pytest.raises(ValueError, match="4 symbols and 2 probabilities"):
+        ae.widgets.codes((0.5, 0.5))
+
+
+# The networks that come with the package
+
+
+def test_no_exported_network_is_older_than_its_recipe():
+    assert recipes.stale() == [], "run `make explorables`, then `make chapters`, and commit both"
+
+
+def test_there_are_no_others():
+    assert {path.stem for path in recipes.FOLDER.iterdir()} == set(SHIPPED)
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_eight_bits_cost_a_shipped_network_next_to_nothing(name):
+    cost = ae.widgets.trained(name)["rounding"]
+    assert -0.1 < cost["rounded"] - cost["float"] < 0.5
+    assert cost["largest pixel difference"] < 0.1
+
+
+@pytest.fixture(scope="module")
+def mnist():
+    if "AECOURSE_DATA" not in os.environ:
+        pytest.skip("no MNIST here")
+    return ae.data.load("mnist", fallback=False)
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_the_recorded_numbers_belong_to_the_shipped_weights(name, mnist):
+    exported = ae.widgets.trained(name)
+    rounded = ae.widgets.restore(exported)
+    again = ae.widgets.export(rounded, mnist.test_images, mnist.test_labels)
+    for key in ("encoder", "decoder", "labels", "widths", "beta"):
+        assert again[key] == exported[key], key
+    assert again["error"] == pytest.approx(exported["error"], abs=0.01)
+    assert recipes.measure(rounded, rounded, mnist.test_images)["float"] == pytest.approx(
+        exported["rounding"]["rounded"], abs=0.01
+    )
+
+
+def test_a_network_trained_afresh_by_the_recipe_is_as_good_as_the_shipped_one(mnist):
+    fresh, shipped = recipes.make("beta-1", mnist), ae.widgets.trained("beta-1")
+    assert fresh["rounding"]["float"] == pytest.approx(shipped["rounding"]["float"], rel=0.01)
+    assert fresh["rounding"]["rounded"] - fresh["rounding"]["float"] < 0.5
+
+
+# The pad that Python can read
+
+
+def test_the_pad_gives_python_what_was_drawn(digits):
+    pad = ae.widgets.pad(ae.widgets.draw(digits))
+    with pytest.raises(ValueError, match="the pad is empty: draw a digit"):
+        _ = pad.drawing
+    pad.image = digits.test_images[0].flatten().tolist()
+    assert torch.equal(pad.drawing, digits.test_images[:1])
+    assert "export default { render };" in pad._esm
+    assert [model["name"] for model in pad.models] == ["autoencoder", "VAE"]
+
+
+def test_without_anywidget_the_error_says_what_to_install(digits, monkeypatch):
+    monkeypatch.setitem(sys.modules, "anywidget", None)
+    monkeypatch.delitem(sys.modules, "aecourse.widgets.pad", raising=False)
+    with pytest.raises(ImportError, match="%pip install anywidget"):
+        ae.widgets.pad(ae.widgets.draw(digits))
