@@ -32,9 +32,7 @@ def opened(browser, address, viewport=DESKTOP, **settings):
     context = browser.new_context(viewport=viewport, **settings)
     page = context.new_page()
     complaints = []
-    page.on(
-        "console", lambda message: complaints.append(message.text) if message.type in ("error", "warning") else None
-    )
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: complaints.append(str(error)))
 
     def fetch(route):
@@ -49,6 +47,6 @@ def opened(browser, address, viewport=DESKTOP, **settings):
     page.goto(address)
     try:
         yield page
-        assert complaints == []
+        assert not complaints, "\n".join(complaints)
     finally:
         context.close()

@@ -43,6 +43,7 @@ def test_no_page_asks_another_host_for_anything(pages):
         asked += [part.split()[0] for tag in soup.find_all(srcset=True) for part in tag["srcset"].split(",")]
         assert [address for address in asked if is_outside(address)] == [], path
         inline = "\n".join(tag.string or "" for tag in soup.find_all(["script", "style"]))
+        inline = re.sub(r'"[A-Za-z0-9+/=]{40,}"', "", inline)  # the explorables' weights, in base64
         assert re.findall(r"(?:import\s*\(?|from|url\(|fetch\()\s*['\"]?https?://[^'\")]+", inline) == [], path
         assert "unpkg.com" not in inline, path
         assert "cdn" not in inline.lower(), path

@@ -4,6 +4,7 @@ import json
 import math
 import re
 import shutil
+from html import unescape
 
 import chapters
 import fingerprint
@@ -41,7 +42,7 @@ class Use:
         return self.root.locator(selector)
 
     def button(self, name):
-        self.root.get_by_role("button", name=name).click()
+        self.root.get_by_role("button", name=name, exact=True).click()
 
     def radio(self, name):
         self.root.get_by_role("radio", name=name, exact=True).check()
@@ -342,9 +343,11 @@ def test_the_slider_shows_each_networks_rate_distortion_and_draws(use):
 
 
 def test_with_reduced_motion_nothing_moves_by_itself(use):
-    count = """window.frames_asked = 0;
+    count = """() => {
+        window.frames_asked = 0;
         const old = requestAnimationFrame;
-        window.requestAnimationFrame = (step) => (frames_asked++, old(step));"""
+        window.requestAnimationFrame = (step) => (frames_asked++, old(step));
+    }"""
     for setting, moves in [("reduce", False), ("no-preference", True)]:
         game = use("beta", reduced_motion=setting)
         game.page.evaluate(count)
@@ -426,10 +429,10 @@ def test_a_page_carries_at_most_700_kilobytes_for_its_explorables():
 
 @pytest.mark.parametrize(("page", "text"), STORED, ids=lambda value: value[:12] if value[0].isdigit() else "")
 def test_without_scripts_a_figure_with_alt_text_stands_in_its_place(browser, html, page, text):
-    alt = re.search(r'alt="([^"]+)"', text)[1]
+    alt = unescape(re.search(r'alt="([^"]+)"', text)[1])
     path = next(html.rglob(f"{page}.html"))
     with opened(browser, path.as_uri(), DESKTOP, java_script_enabled=False) as opened_page:
-        picture = opened_page.locator(f'img[alt="{alt}"]')
+        picture = opened_page.get_by_alt_text(alt, exact=True)
         assert picture.is_visible()
         assert picture.bounding_box()["width"] > 200
     assert len(alt) >= 40

@@ -19,7 +19,7 @@ def quiz(path, kind):
     section = text.split(HEADINGS[kind])[1]
     body = re.search(r'<div class="quiz">\n\n(.*?)\n\n</div>', section, re.DOTALL)[1]
     parts = re.split(r"^\*\*\d+\.\*\* ", body, flags=re.MULTILINE)
-    form = r'<details name="(\S+)"( class="right")?><summary>(.+)</summary>\n\n(.+?)\n</details>'
+    form = r'<details name="(\S+)"( class="right")?><summary>(.+?)</summary>\n\n(.+?)\n</details>'
     questions = []
     for part in parts[1:]:
         options = [(name, bool(right), label, why) for name, right, label, why in re.findall(form, part, re.DOTALL)]

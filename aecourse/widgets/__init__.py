@@ -34,7 +34,7 @@ def pad(explorable: Explorable):
         ImportError: if anywidget, which connects the page with Python, is not installed; the message says how.
     """
     try:
-        from .pad import Pad
+        from .live import Pad
     except ModuleNotFoundError as error:
         if error.name != "anywidget":
             raise
