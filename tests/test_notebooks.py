@@ -59,7 +59,9 @@ def test_every_cell_ran_in_order_and_without_an_error_or_a_warning(notebook):
 
 def test_no_progress_bar_or_widget_is_stored(notebook):
     kinds = {kind for output in outputs(notebook) for kind in output.get("data", {})}
-    assert kinds <= {"text/plain", "text/markdown", "image/png"}
+    assert kinds <= {"text/plain", "text/markdown", "image/png", "text/html"}
+    pages = [output.data["text/html"] for output in outputs(notebook) if "text/html" in output.get("data", {})]
+    assert [page[:60] for page in pages if not page.startswith('<div class="aecourse-explorable"')] == []
 
 
 def test_the_numbers_are_those_of_mnist(notebook):
@@ -96,6 +98,14 @@ def test_every_figure_has_alt_text_of_its_own_and_a_numbered_caption(path, noteb
     assert len(set(texts)) == number
 
 
+def test_every_explorable_has_a_numbered_caption(path, notebook):
+    chapter, number = int(path.stem[:2]), 0
+    for cell, following in pairwise(notebook.cells):
+        if any("text/html" in output.get("data", {}) for output in cell.get("outputs", [])):
+            number += 1
+            assert following.source.startswith(f"**Explorable {chapter}.{number}.** "), following.source[:60]
+
+
 def test_figures_are_sharp_and_small_and_the_notebook_is_too(path, notebook):
     for cell in code_cells(notebook):
         for output in figures(cell):
@@ -117,11 +127,14 @@ def test_a_chapter_has_its_parts_in_order(notebook):
         "\n**",
         "You will be able to",
         "to read",
+        "## What do you expect?",
         "> **Predict.**",
         "## What to remember",
         "## Check yourself",
+        "## Try it",
+        "## Further reading",
     ]
-    places = [text.find(part) for part in [*parts, "<details><summary>", "## Try it", "## Further reading"]]
+    places = [text.find(part) for part in parts]
     assert -1 not in places
     assert places == sorted(places)
 
