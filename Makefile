@@ -12,10 +12,10 @@ endif
 
 # Two notebooks run side by side, one core each; a bar would end up in the stored outputs.
 NBVAL  := OMP_NUM_THREADS=1 TQDM_DISABLE=1 $(BIN)/pytest --nbval-lax --nbval-current-env \
-          --nbval-cell-timeout=300 -n 2 --dist loadfile -p no:cacheprovider book
+          --nbval-cell-timeout=300 -n 2 --dist loadfile -p no:cacheprovider book assignments
 
 .DEFAULT_GOAL := help
-.PHONY: help book test test-embedded chapters explorables lab lint compat repo-url bench clean
+.PHONY: help book test test-embedded chapters explorables exercises grade lab lint compat repo-url bench clean
 
 help:  ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -40,6 +40,12 @@ chapters: $(READY)  ## re-execute the notebooks whose own code, or package code 
 
 explorables: $(READY)  ## train the small networks of the in-page figures again, where their recipe has changed
 	$(BIN)/python tools/explorables.py
+
+exercises: $(READY)  ## make the student notebooks in book/exercises/ from the masters in assignments/
+	$(BIN)/python tools/exercises.py
+
+grade: $(READY)  ## grade a folder of exercises: make grade SUBMISSIONS=folder
+	$(BIN)/python tools/grade.py "$(SUBMISSIONS)"
 
 lab: $(READY)  ## open the notebooks in JupyterLab
 	$(BIN)/pip install -q jupyterlab==4.6.6

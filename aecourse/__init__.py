@@ -4,7 +4,7 @@ Chapters import it whole, `import aecourse as ae`, and drive it: `ae.data.load`,
 `ae.training.fit`, `ae.evaluate.…`, `ae.plots.…`.
 """
 
-from . import checkpoint, coding, data, evaluate, losses, models, plots, training, widgets
+from . import checkpoint, coding, data, evaluate, exercises, losses, models, plots, training, widgets
 from .show import claims, show
 
 __version__ = "0.1.0"
@@ -14,6 +14,7 @@ __all__ = [
     "coding",
     "data",
     "evaluate",
+    "exercises",
     "losses",
     "models",
     "plots",

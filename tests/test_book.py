@@ -82,7 +82,8 @@ def test_every_internal_link_and_anchor_leads_somewhere(pages):
 
 def test_colab_opens_the_notebook_that_made_the_page(html, articles):
     place = repo_url.current_url().removeprefix("https://github.com/")
-    notebooks = {path.relative_to(ROOT).as_posix() for path in chapters.notebooks()}
+    exercises = (ROOT / "book" / "exercises").glob("*.ipynb")
+    notebooks = {path.relative_to(ROOT).as_posix() for path in [*chapters.notebooks(), *exercises]}
     opened = {}
     for path, soup in articles.items():
         for tag in soup.find_all("a", href=re.compile("colab")):

@@ -134,6 +134,20 @@ def test_travel_keeps_the_place_on_the_map_when_the_network_changes(use):
     assert codes["autoencoder"] != codes["VAE"]
 
 
+def test_travel_stretches_a_crowded_map_and_still_finds_every_place(use):
+    travel = use("travel")
+    codes = {}
+    for shown in ("autoencoder", "VAE"):
+        travel.radio(shown)
+        steps = []
+        for across in (0.1, 0.3, 0.5, 0.7, 0.9):
+            travel.page.mouse.click(*travel.at("canvas.map", across, 0.5))
+            steps.append(travel.get("code")[0])
+        codes[shown] = np.diff(steps)
+    assert codes["VAE"] == pytest.approx(codes["VAE"].mean(), rel=0.05)
+    assert codes["autoencoder"].max() > 3 * codes["autoencoder"].min() > 0
+
+
 def test_travel_draws_from_the_prior_and_decodes_the_draws(use):
     travel, network = use("travel"), trained("vae")
     travel.radio("VAE")
@@ -153,6 +167,7 @@ def test_travel_draws_from_the_prior_and_decodes_the_draws(use):
 
 def test_travel_works_with_the_arrow_keys(use):
     travel = use("travel")
+    travel.radio("VAE")  # its axes are straight
     travel.find("canvas.map").focus()
     low = travel.get("code")
     travel.page.keyboard.press("ArrowRight")
@@ -161,7 +176,7 @@ def test_travel_works_with_the_arrow_keys(use):
     travel.page.keyboard.press("Shift+ArrowRight")
     large = np.subtract(travel.get("code"), low)
     assert (small > 0).all()
-    assert large[0] == pytest.approx(6 * small[0])
+    assert large[0] == pytest.approx(11 * small[0])
     assert "the point is at" in travel.find("canvas.map").get_attribute("aria-label")
 
 
@@ -244,6 +259,19 @@ def test_a_finger_draws_and_does_not_scroll_the_page(use):
     assert draw.find("canvas.pad").get_attribute("aria-label") == "Your drawing, 1 strokes"
 
 
+def test_only_what_begins_on_the_pad_with_the_main_button_draws(use):
+    draw = use("draw")
+    mouse = draw.page.mouse
+    stroke(draw, [(0.5, 0.8), (0.5, 0.4)])
+    before = draw.get("image")
+    for button, start in (("left", (1.2, 0.5)), ("right", (0.5, 0.5))):
+        mouse.move(*draw.at("canvas.pad", *start))
+        mouse.down(button=button)
+        mouse.move(*draw.at("canvas.pad", 0.1, 0.1), steps=5)
+        mouse.up(button=button)
+    assert draw.get("image") == before
+
+
 def test_the_keyboard_draws_too(use):
     draw = use("draw")
     draw.find("canvas.pad").focus()
@@ -289,8 +317,8 @@ def test_the_draw_and_its_slopes_are_those_of_autograd(use):
 
 def test_steps_go_downhill_and_nothing_moves_when_the_draw_blocks_the_gradient(use):
     game = use("reparameterize")
-    game.radio("z drawn inside, from N(μ, σ²)")
-    game.button("50 steps, a new ε each")
+    game.radio("z drawn inside, from N(μ, σ²): blocks the gradient")
+    game.button("50 steps, a new draw each")
     assert game.get("gradient") is None
     assert (game.get("mu"), game.get("log_var")) == (0, 0)
     assert "no gradient" in game.find("svg").inner_html()
@@ -301,7 +329,7 @@ def test_steps_go_downhill_and_nothing_moves_when_the_draw_blocks_the_gradient(u
     assert game.get("log_var") < -1
     game.button("Start again")
     assert (game.get("mu"), game.get("log_var"), game.get("epsilon")) == (0, 0, 0.8)
-    game.button("One step downhill")
+    game.button("One step, same ε")
     assert (game.get("mu"), game.get("log_var")) == pytest.approx((0.22, 0.088))  # by hand: slopes −4.4 and −1.76
 
 
@@ -337,8 +365,8 @@ def test_the_slider_shows_each_networks_rate_distortion_and_draws(use):
         assert close(game.get("images"), images)
         assert np.abs(game.picture(".pictures canvas", 3) - 255 * images[3].numpy()).max() <= 0.6
         told = game.find(".readout").inner_text()
-        assert f"rate {exported['rate']:.1f} nats" in told
-        assert f"{exported['rate'] + exported['distortion']:.1f}" in told
+        assert f"rate {exported['rate']:.2f} nats" in told
+        assert f"{exported['rate'] + exported['distortion']:.2f}" in told
         assert game.find("#beta").get_attribute("aria-valuetext") == f"β = {beta}"
 
 
@@ -382,15 +410,19 @@ def test_entropy_words_and_costs_are_those_of_the_package(use):
 def test_a_code_can_be_kept_and_may_have_no_word_for_what_comes(use):
     game = use("codes")
     game.slide('[data-symbol="3"]', 0)
-    game.button("Keep this Huffman code")
+    game.button("Keep these codes")
     assert game.get("cross_entropy") == pytest.approx(game.get("entropy"))
     game.slide('[data-symbol="3"]', 50)
     assert game.root.evaluate("element => element.model.get('cross_entropy') === Infinity")
     assert "∞" in game.find(".bars").inner_text()
+    assert "∞: the kept codes have no word" in game.find(".never").inner_text()
     game.button("All equal")
     assert game.get("p") == [0.25] * 4
+    game.button("The island")
+    assert game.get("p") == [1 / 8, 1 / 8, 1 / 4, 1 / 2]
     game.button("Start again")
     assert game.get("entropy") == pytest.approx(1.75)
+    assert game.find(".never").inner_text() == ""
 
 
 def test_sliders_move_with_the_keyboard(use):

@@ -166,6 +166,11 @@ def test_no_chapter_trains_on_test_images(notebook):
     assert [ast.unparse(call) for call in calls if "test" in " ".join(map(ast.unparse, call.args))] == []
 
 
+def test_a_chapter_leads_to_its_exercise(path, notebook):
+    assert f"](../exercises/{path.name})" in notebook.cells[-1].source
+    assert (ROOT / "book" / "exercises" / path.name).exists()
+
+
 def test_further_reading_is_in_the_bibliography(notebook):
     known = (ROOT / "book/appendix/references.bib").read_text("utf-8")
     text = notebook.cells[-1].source.split("## Further reading")[1]

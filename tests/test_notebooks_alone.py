@@ -80,7 +80,13 @@ def run(python, notebook, folder):
     return notebook
 
 
-@pytest.mark.parametrize("path", chapters.notebooks(), ids=lambda path: path.stem)
+LAST = "import torch\nprint(torch.__file__, ae.__file__, ae.data.load('mnist').name)"
+EXERCISES = sorted((ROOT / "book" / "exercises").glob("*.ipynb"))
+
+
+@pytest.mark.parametrize(
+    "path", [*chapters.notebooks(), *EXERCISES], ids=lambda path: f"{path.parent.name}-{path.stem}"
+)
 def test_a_notebook_runs_alone_and_installs_the_package_without_touching_torch(path, colab, tmp_path):
     python, own = colab
     assert subprocess.run([python, "-c", "import aecourse"], cwd=tmp_path, capture_output=True).returncode != 0
@@ -89,7 +95,7 @@ def test_a_notebook_runs_alone_and_installs_the_package_without_touching_torch(p
     folder.mkdir()
     shutil.copy(path, folder)
     notebook = nbformat.read(folder / path.name, as_version=4)
-    notebook.cells.append(nbformat.v4.new_code_cell("print(torch.__file__, ae.__file__, mnist.name)"))
+    notebook.cells.append(nbformat.v4.new_code_cell(LAST))
     torch_file, package_file, data = run(python, notebook, folder).cells[-1].outputs[0].text.split()
     assert Path(torch_file).parent.parent == tmp_path / "libraries"
     assert Path(package_file).parent.parent == own

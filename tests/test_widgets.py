@@ -50,6 +50,8 @@ def test_the_numbers_beside_the_weights_are_those_of_the_rounded_network(network
     images = digits.test_images.flatten(1)
     error = -(images * pixels.log() + (1 - images) * (1 - pixels).log()).sum(1).mean()
     assert exported["error"] == pytest.approx(error.item(), abs=0.05)
+    low, high = exported["error_range"]
+    assert low < exported["error"] < high
     if isinstance(network, ae.models.VAE):
         bound = ae.evaluate.elbo(rounded, digits.test_images)
         assert exported["rate"] + exported["distortion"] == pytest.approx(-bound["elbo"], abs=0.01)
@@ -92,6 +94,8 @@ def test_codes_refuses_what_are_no_probabilities():
         ae.widgets.codes((0.5, 0.2))
     with pytest.raises(ValueError, match="4 symbols and 2 probabilities"):
         ae.widgets.codes((0.5, 0.5))
+    with pytest.raises(ValueError, match="got 2 and 4 probabilities"):
+        ae.widgets.codes(presets={"island": (0.5, 0.5)})
 
 
 # The networks that come with the package

@@ -21,8 +21,9 @@ SECONDS_PER_CELL = 300
 
 
 def notebooks() -> list[Path]:
-    """Return the paths of all notebooks of the book, in reading order."""
-    return sorted(path for path in (ROOT / "book").rglob("*.ipynb") if ".ipynb_checkpoints" not in path.parts)
+    """Return the paths of the book's chapters, in reading order; the exercises are made by `tools/exercises.py`."""
+    apart = {".ipynb_checkpoints", "exercises"}
+    return sorted(path for path in (ROOT / "book").rglob("*.ipynb") if apart.isdisjoint(path.parts))
 
 
 def is_stale(notebook: nbformat.NotebookNode) -> bool:

@@ -1,5 +1,5 @@
 // β: networks trained at several β; rate, distortion, map and samples change together.
-import { Network, CodeMap, frame, keepDrawn, sharp, floats, bytes, decode, show28, animate, steps, text } from "./kit.js";
+import { Network, CodeMap, frame, keepDrawn, sharp, floats, bytes, decode, show28, square, letter, animate, steps, text } from "./kit.js";
 
 export function render({ model, el }) {
   const networks = model.get("models").map(({ beta, rate, distortion, decoder, codes, sigmas, labels }) => ({
@@ -8,18 +8,26 @@ export function render({ model, el }) {
   const draws = model.get("draws");
   const find = frame(el, {
     title: "β: the price of the code",
-    hint: "Each place of the slider is a network of its own, trained with that β. The draws ε are always the same ones.",
+    hint: "Each place of the slider is a network of its own, trained with that β. The eight codes drawn from N(0, I), the rings with letters, are always the same.",
     style: `
       .slider { display: grid; grid-template-columns: 5rem 1fr; width: 100%; font-weight: 600; }
-      .pictures { display: grid; grid-template-columns: repeat(8, minmax(0, 1fr)); gap: 0.25rem; margin-top: 0.7rem; } .pictures canvas { width: 100%; }
+      .pictures { display: grid; grid-template-columns: repeat(8, minmax(0, 1fr)); gap: 0.25rem; } .pictures canvas { width: 100%; }
+      .pictures figcaption { text-align: center; line-height: 1.2; } .small { margin: 0.2rem 0 0.7rem; }
+      .marks { display: flex; justify-content: space-between; padding: 0 0.2rem 0.4rem 5.2rem; font-size: 0.8rem; } .marks span { width: 1.6rem; text-align: center; margin: 0 -0.5rem; }
       canvas.curve { width: 100%; height: 15rem; }
-      @media (max-width: 34rem) { .pictures { grid-template-columns: repeat(4, minmax(0, 1fr)); } }`,
+      @media (max-width: 34rem) { canvas.curve { height: 12rem; } }`,
     html: `
       <label class="slider" for="beta"><span>β = <output for="beta" class="number"></output></span>
         <input type="range" id="beta" min="0" max="${networks.length - 1}" step="1"></label>
-      <div class="side"><figure><canvas class="codes"></canvas><figcaption>the test digits' clouds, one σ wide, on the prior's circles</figcaption></figure>
-        <div><canvas class="curve" role="img"></canvas><p class="number readout"></p></div></div>
-      <div class="pictures"></div><p class="small">What this network's decoder makes of the same eight draws from N(0, I).</p>`,
+      <div class="marks" aria-hidden="true">${networks.map(({ beta }) => `<span>${beta}</span>`).join("")}</div>
+      <div class="pictures">${draws.map((_, number) => `<figure><canvas class="picture" role="img"></canvas><figcaption>${letter(number)}</figcaption></figure>`).join("")}</div>
+      <p class="small">What this network's decoder makes of the eight codes.</p>
+      <div class="side"><figure><canvas class="codes"></canvas><figcaption>the test digits' clouds, one σ wide, and the prior's circles</figcaption></figure>
+        <div><canvas class="curve" role="img"></canvas><p class="number readout"></p></div></div>`,
+    words: `The rate is what the code costs (the KL term), the distortion what the pixels cost when a draw from the cloud is decoded; both in nats per test image. With a small β the
+      code is long and the clouds are tiny beside their distances. As β grows the clouds grow, the middle of the map comes to the origin, the rate falls, and pictures lose
+      detail. The centres keep their distances until the clouds are nearly as wide as the map, and then fall together: at the largest β the rate is close to zero, every image gets the prior itself as its
+      cloud, and every draw gives the same picture. That is posterior collapse. Each network was trained apart and has arranged the digits in its own way.`,
     words: `The rate is what the code costs (the KL term), the distortion what the pixels cost when a draw from the cloud is decoded; both in nats per test image. With a small β the
       code is long, the clouds are small and far apart, and draws from the prior fall between them. As β grows the clouds grow and draw together into N(0, I), the rate falls, and pictures lose
       detail. At the largest β the rate is close to zero: every image gets the prior itself as its cloud, and every draw gives the same picture. That is posterior collapse.`,
@@ -27,10 +35,7 @@ export function render({ model, el }) {
   const map = new CodeMap(find(".codes"), model.get("colours"));
   const slider = find("input");
   const curve = find(".curve");
-  const edge = 4;
-  map.range = [[-edge, edge], [-edge, edge]];
-  map.circles = [1, 2];
-  find(".pictures").replaceChildren(...draws.map(() => Object.assign(document.createElement("canvas"), { className: "picture" })));
+  Object.assign(map, { axes: square(4), circles: [1, 2], extra: draws });
   let chosen = networks.findIndex(({ beta }) => beta === 1);
   slider.value = chosen;
 
@@ -74,12 +79,11 @@ export function render({ model, el }) {
     const { beta, rate, distortion, decoder, codes, sigmas, labels } = networks[place];
     find("output").textContent = beta;
     slider.setAttribute("aria-valuetext", `β = ${beta}`);
-    find(".readout").innerHTML = `rate <b>${text(rate, 1)}</b> nats, distortion <b>${text(distortion, 1)}</b><br>together ${text(rate + distortion, 1)}, the negative ELBO`;
+    find(".readout").innerHTML = `rate <b>${text(rate)}</b> nats, distortion <b>${text(distortion)}</b><br>together ${text(rate + distortion)}, the negative ELBO`;
     const images = draws.map((code) => decode(decoder, code));
     find.all(".pictures canvas").forEach((canvas, number) => {
       show28(canvas, images[number]);
-      canvas.setAttribute("role", "img");
-      canvas.setAttribute("aria-label", `Draw ${number + 1} from the prior, decoded`);
+      canvas.setAttribute("aria-label", `Draw ${letter(number)} from the prior, decoded`);
     });
     drawCurve();
     curve.setAttribute("aria-label", `Rate against distortion for ${networks.length} values of β; at β = ${beta} the rate is ${text(rate, 1)} and the distortion ${text(distortion, 1)} nats`);

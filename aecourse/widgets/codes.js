@@ -27,30 +27,39 @@ export function changed(p, symbol, chance) {
 export function render({ model, el }) {
   const symbols = model.get("symbols");
   const colours = model.get("colours");
+  const presets = Object.entries(model.get("presets"));
   let p = [...model.get("p")];
   let q = [...p];
   const find = frame(el, {
     title: "Four symbols, and what they cost",
-    hint: "Drag a probability; the other three make room in proportion. The kept code stays as it is until you keep another.",
+    hint: "Drag a probability; the others make room in proportion. The kept codes stay as they are until you keep others.",
     style: `
       table { width: 100%; border-collapse: collapse; font-size: 0.95rem; } th { font-weight: 600; text-align: left; font-size: 0.85rem; }
-      th, td { padding: 0.15rem 0.35rem; } td:nth-child(2) { width: 46%; } .chosen { display: grid; grid-template-columns: 1fr 3.6rem; gap: 0.5rem; align-items: center; } td.number, th.number { text-align: right; } code { font-size: 0.95em; }
+      th, td { padding: 0.15rem 0.35rem; } td.slide { width: 42%; } .number { text-align: right; } code { font-size: 0.95em; }
+      .chosen { display: grid; grid-template-columns: 1fr 3.6rem; gap: 0.5rem; align-items: center; }
       .bars { display: grid; grid-template-columns: 11.5rem 1fr 3.6rem; gap: 0.25rem 0.5rem; align-items: center; margin-top: 0.6rem; font-size: 0.9rem; }
-      .bar { display: flex; height: 1.15rem; } .bar span { height: 100%; }
+      .name { text-align: left; } .bar { display: flex; height: 1.15rem; } .bar span { height: 100%; }
       .waste { background: repeating-linear-gradient(45deg, #bd1f01 0 4px, transparent 4px 7px); outline: 1px solid #bd1f01; outline-offset: -1px; }
-      @media (max-width: 34rem) { .bars { grid-template-columns: 1fr 3.6rem; } .bars .name { grid-column: 1 / -1; margin-bottom: -0.3rem; } th, td { padding: 0.1rem 0.2rem; } td:nth-child(2) { width: 30%; } .chosen { grid-template-columns: 1fr; gap: 0; } }`,
+      @media (max-width: 34rem) {
+        .bars { grid-template-columns: 1fr 3.6rem; } .bars .name { grid-column: 1 / -1; margin-bottom: -0.3rem; }
+        table, tbody { display: block; } thead { display: none; }
+        tr { display: grid; grid-template-columns: 3.2rem 1fr 1fr 1.5fr; align-items: baseline; margin-bottom: 0.5rem; }
+        td.slide { grid-column: 1 / -1; grid-row: 2; width: auto; } td, th { padding: 0.1rem 0; text-align: left; }
+        td[data-name]::before { content: attr(data-name) " "; font-size: 0.75rem; }
+      }`,
     html: `
-      <table><thead><tr><th>symbol</th><th>probability</th><th class="number">surprise</th><th>Huffman</th><th>kept code</th></tr></thead><tbody>
+      <table><thead><tr><th>symbol</th><th>probability</th><th>surprise</th><th>Huffman</th><th>kept: ideal, word</th></tr></thead><tbody>
         ${symbols.map((name, place) => `<tr><th scope="row">${name}</th>
-          <td><div class="chosen"><input type="range" min="0" max="100" step="0.5" aria-label="Probability of ${name} in per cent" data-symbol="${place}"><span class="number small chance"></span></div></td>
-          <td class="number surprise"></td><td><code class="word"></code></td><td><code class="kept"></code></td></tr>`).join("")}</tbody></table>
-      <div class="row"><button type="button" class="keep">Keep this Huffman code</button><button type="button" class="even">All equal</button><button type="button" class="reset">Start again</button></div>
+          <td class="slide"><div class="chosen"><input type="range" min="0" max="100" step="0.5" aria-label="Probability of ${name} in per cent" data-symbol="${place}"><span class="number small chance"></span></div></td>
+          <td class="surprise" data-name="surprise"></td><td data-name="word"><code class="word"></code></td><td data-name="kept"><span class="ideal"></span>, <code class="kept"></code></td></tr>`).join("")}</tbody></table>
+      <div class="row"><button type="button" class="keep">Keep these codes</button><button type="button" class="even">All equal</button>
+        ${presets.map(([name], place) => `<button type="button" data-preset="${place}">${name}</button>`).join("")}<button type="button" class="reset">Start again</button></div>
       <div class="bars number" role="list"></div>
-      <p class="small">Bits per symbol. Solid: the entropy, which no code can save. Hatched: waste.</p>`,
+      <p class="small">Bits per symbol. Solid: the entropy, which no code can save. Hatched: waste. <span class="never"></span></p>`,
     words: `The entropy is the mean surprise and the least mean length of any code. Huffman's words are the best whole words for these
       probabilities, so their mean length is at least the entropy and less than one bit above it. The ideal code for the
-      kept probabilities pays the cross-entropy, and its waste is the KL divergence: it is zero when the probabilities are the kept ones, and grows without limit as a symbol
-      that the kept code holds nearly impossible becomes frequent.`,
+      kept probabilities, whose words are as long as the kept surprise, fractions of bits included, pays the cross-entropy, and its waste is the KL divergence: it is zero when the probabilities are the kept ones, and grows without limit as a symbol
+      that the kept code holds nearly impossible becomes frequent. Which bit of a word is 0 and which is 1 is arbitrary; only the lengths count.`,
   });
 
   function draw() {
@@ -66,16 +75,18 @@ export function render({ model, el }) {
       find.all(".surprise")[place].textContent = chance ? text(-Math.log2(chance)) : "∞";
       find.all(".word")[place].textContent = words[place] || "none";
       find.all(".kept")[place].textContent = kept[place] || "none";
+      find.all(".ideal")[place].textContent = q[place] ? text(-Math.log2(q[place])) : "∞";
     });
     const rows = [
-      ["entropy", found.entropy], ["Huffman's words", found.huffman],
-      ["ideal code for the kept p", found.cross_entropy], ["Huffman's kept words", found.kept],
+      ["entropy (ideal code)", found.entropy], ["Huffman's code", found.huffman],
+      ["kept ideal code", found.cross_entropy], ["kept Huffman's code", found.kept],
     ];
     const most = Math.max(3, ...rows.map(([, bits]) => (bits < 99 ? bits : 0)));
     find(".bars").innerHTML = rows.map(([name, bits]) => {
       const waste = Math.max(0, Math.min(bits, most) - found.entropy);
       return `<span class="name" role="listitem">${name}</span><span class="bar" aria-hidden="true"><span style="width:${(100 * found.entropy) / most}%;background:${colours[0]}"></span><span class="waste" style="width:${(100 * waste) / most}%"></span></span><b role="listitem">${bits < 99 ? text(bits) : "∞"}</b>`;
     }).join("");
+    find(".never").textContent = rows.some(([, bits]) => bits > 99) ? "∞: the kept codes have no word for a symbol that now occurs." : "";
     find.say(rows.map(([name, bits]) => `${name} ${bits < 99 ? text(bits) : "infinite"} bits`).join(", "));
     for (const [name, value] of Object.entries({ p, q, words, ...found })) model.set(name, value);
     model.save_changes();
@@ -84,6 +95,7 @@ export function render({ model, el }) {
   for (const input of find.all("input")) input.addEventListener("input", () => { p = changed(p, +input.dataset.symbol, input.value / 100); draw(); });
   find(".keep").addEventListener("click", () => { q = [...p]; draw(); });
   find(".even").addEventListener("click", () => { p = p.map(() => 1 / p.length); draw(); });
+  for (const button of find.all("[data-preset]")) button.addEventListener("click", () => { p = [...presets[+button.dataset.preset][1]]; draw(); });
   find(".reset").addEventListener("click", () => { p = [...model.get("start")]; q = [...p]; draw(); });
   model.set("start", [...p]);
   draw();

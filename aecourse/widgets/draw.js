@@ -1,27 +1,27 @@
 // Draw a digit: it is encoded as it is drawn, its code appears on the map, and the reconstruction beside it.
-import { Network, CodeMap, frame, keepDrawn, sharp, floats, bytes, decode, show28, box, pair, text } from "./kit.js";
+import { Network, CodeMap, frame, keepDrawn, sharp, follow, floats, bytes, decode, show28, axes, pair, text } from "./kit.js";
 
 export function render({ model, el }) {
-  const networks = model.get("models").map(({ name, encoder, decoder, codes, sigmas, labels, error }) => ({
-    name, error, encoder: new Network(encoder), decoder: new Network(decoder),
-    codes: floats(codes), sigmas: sigmas && floats(sigmas), labels: [...bytes(labels)], range: box(floats(codes)),
+  const networks = model.get("models").map(({ name, encoder, decoder, codes, sigmas, labels, error, error_range }) => ({
+    name, error, error_range, encoder: new Network(encoder), decoder: new Network(decoder),
+    codes: floats(codes), sigmas: sigmas && floats(sigmas), labels: [...bytes(labels)], axes: axes(floats(codes)),
   }));
   const examples = model.get("examples").map(bytes);
   const choices = networks.map(({ name }, place) =>
     `<label><input type="radio" name="model" value="${place}"${place ? "" : " checked"}>${name}</label>`).join("");
   const find = frame(el, {
     title: "Draw a digit",
-    hint: "Draw on the pad with mouse, pen or finger. With the keyboard: arrow keys move the pen, the space bar lowers and lifts it.",
+    hint: "Draw on the pad with mouse, pen or finger. With the keyboard: arrow keys move the pen, the space bar lowers and lifts it. A new drawing replaces a test digit.",
     style: `
       canvas.pad { width: 100%; aspect-ratio: 1; touch-action: none; cursor: crosshair; background: #000; color: #fff; }
       .places { display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); gap: 0.7rem 0.9rem; grid-template-areas: "pad map" "buttons pictures"; }
       .examples { grid-area: buttons; display: grid; grid-template-columns: repeat(6, minmax(0, 1fr)); gap: 0.4rem; align-content: start; }
       .examples button { padding: 0; } .examples .clear { grid-column: span 2; } .examples .small { grid-column: span 6; }
-      .pictures { grid-area: pictures; display: grid; grid-template-columns: 5.5rem 5.5rem minmax(7rem, 1fr); gap: 0.7rem; align-items: start; }
-      .pictures canvas { width: 5.5rem; } .readout { font-size: 0.95rem; }
+      .pictures { grid-area: pictures; display: grid; grid-template-columns: 5.5rem 5.5rem 1fr; gap: 0.4rem 0.7rem; align-content: start; }
+      .pictures canvas { width: 5.5rem; } .readout { grid-column: 1 / -1; font-size: 0.95rem; min-height: 6em; white-space: nowrap; } .readout .small { white-space: normal; }
       @media (max-width: 34rem) {
         .places { grid-template-columns: minmax(0, 1fr); grid-template-areas: "pad" "buttons" "pictures" "map"; }
-        .pictures { grid-template-columns: 5rem 5rem minmax(6rem, 1fr); } .pictures canvas { width: 5rem; }
+        canvas.pad { width: 78%; margin: 0 auto; }
       }`,
     html: `
       ${networks.length > 1 ? `<fieldset><legend>Network:</legend>${choices}</fieldset>` : ""}
@@ -37,10 +37,10 @@ export function render({ model, el }) {
         </div>
         <canvas class="codes" style="grid-area: map"></canvas>
       </div>`,
-    words: `Your strokes are scaled and centred as MNIST's digits are, and become 28 by 28 pixels. The encoder turns
-      them into two numbers: a point for an autoencoder, the centre μ and the spread σ of a cloud for a variational one. The map shows where
-      that is among the test digits, and the decoder draws the digit again from the two numbers alone. A digit like those in the training set
-      comes back much the same. A letter or a scribble comes back as a digit, and costs far more nats than a test digit does on average.`,
+    words: `Your strokes are scaled and centred as MNIST's digits are, and become 28 by 28 pixels. The encoder turns them into two numbers: ${
+      networks.some(({ sigmas }) => sigmas) ? "a point for an autoencoder, the centre μ and the spread σ of a cloud for a variational one" : "a point"}. The map shows where
+      that is among the test digits, and the decoder draws the digit again from the two numbers alone. Where the axes' numbers grow by threes, the map is stretched: straight in its crowded middle and logarithmic far out.
+      A letter or a scribble comes back as something like a digit. A complicated one costs far more nats than a test digit does on average, a single stroke does not.`,
   });
   const pad = find(".pad");
   const map = new CodeMap(find(".codes"), model.get("colours"));
@@ -60,7 +60,7 @@ export function render({ model, el }) {
       context.imageSmoothingEnabled = false;
       context.drawImage(small, 0, 0, size, size);
     }
-    Object.assign(context, { lineWidth: size / 14, lineCap: "round", lineJoin: "round" });
+    Object.assign(context, { lineWidth: size / 20, lineCap: "round", lineJoin: "round" });
     for (const stroke of strokes) {
       context.beginPath();
       stroke.forEach(([x, y]) => context.lineTo(x * size, y * size));
@@ -102,8 +102,10 @@ export function render({ model, el }) {
     map.spread = sigma;
     map.draw();
     const cost = crossEntropy(logits, pixels);
-    const code = sigma ? `μ = ${pair(mu)}<br>σ = ${pair(sigma, 3)}` : `z = ${pair(mu)}`;
-    find(".readout").innerHTML = `${code}<br>its pixels cost <b>${text(cost, 0)} nats</b><br><span class="small">a test digit: ${text(chosen.error, 0)} on average</span>`;
+    const code = sigma ? `μ = ${pair(mu)}, σ = ${pair(sigma, 3)}` : `z = ${pair(mu)}`;
+    const [low, high] = chosen.error_range.map((nats) => text(nats, 0));
+    find(".readout").innerHTML = `${code}${map.isOutside(mu) ? "<br>outside the map" : ""}<br>its pixels cost <b>${text(cost, 0)} nats</b><br>
+      <span class="small">test digits: ${text(chosen.error, 0)} on average, nine of ten between ${low} and ${high}</span>`;
     find.say(`${find(".readout").innerText}`);
     for (const [name, value] of Object.entries({ network: chosen.name, image: [...pixels], mu, sigma, reconstruction: [...image], cost })) model.set(name, value);
     model.save_changes();
@@ -111,8 +113,8 @@ export function render({ model, el }) {
 
   function choose(place) {
     chosen = networks[place];
-    const { codes, sigmas, labels, range, name } = chosen;
-    map.update({ codes, sigmas, labels, range, circles: sigmas ? [1, 2] : [], name: `Map of the codes of ${name}` });
+    const { codes, sigmas, labels, axes, name } = chosen;
+    map.update({ codes, sigmas, labels, axes, circles: sigmas ? [1, 2] : [], name: `Map of the codes of ${name}` });
     look();
   }
 
@@ -133,8 +135,7 @@ export function render({ model, el }) {
     const { left, top, width, height } = pad.getBoundingClientRect();
     return [(event.clientX - left) / width, (event.clientY - top) / height].map((share) => Math.min(1, Math.max(0, share)));
   };
-  pad.addEventListener("pointerdown", (event) => { pad.setPointerCapture(event.pointerId); pen.shown = pen.down = false; extend(within(event), true); });
-  pad.addEventListener("pointermove", (event) => { if (event.buttons && strokes.length) extend(within(event), false); });
+  follow(pad, (event) => { pen.shown = pen.down = false; extend(within(event), true); }, (event) => extend(within(event), false));
   pad.addEventListener("keydown", (event) => {
     const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1], " ": [0, 0] }[event.key];
     if (!step) return;
@@ -161,7 +162,7 @@ export function render({ model, el }) {
 export function rasterize(strokes) {
   const points = strokes.flat();
   const [low, high] = [Math.min, Math.max].map((end) => [0, 1].map((axis) => end(...points.map((point) => point[axis]))));
-  const scale = 17.5 / Math.max(high[0] - low[0], high[1] - low[1], 0.15); // the pen's width makes it 20
+  const scale = 17.5 / Math.max(high[0] - low[0], high[1] - low[1], 0.04); // the pen's width makes it 20
   const middle = [0, 1].map((axis) => (low[axis] + high[axis]) / 2);
   const placed = (centre) => strokes.map((stroke) => stroke.map((point) => point.map((value, axis) => (value - middle[axis]) * scale + centre[axis])));
   const first = ink28(placed([13.5, 13.5]));

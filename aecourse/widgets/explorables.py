@@ -58,28 +58,39 @@ def module(file: str) -> str:
 
 
 def codes(
-    p: Sequence[float] = (0.5, 0.25, 0.125, 0.125), *, symbols: Sequence[str] = ("sun", "cloud", "rain", "snow")
+    p: Sequence[float] = (0.5, 0.25, 0.125, 0.125),
+    *,
+    symbols: Sequence[str] = ("sun", "cloud", "rain", "snow"),
+    presets: Mapping[str, Sequence[float]] | None = None,
 ) -> Explorable:
     """Return an explorable in which the reader drags a source's probabilities.
 
-    Entropy, Huffman's words, and the cost of the code that was made for other probabilities follow, in bits per symbol.
+    Entropy, Huffman's words, and the cost of codes made for other probabilities follow, in bits per symbol.
+
+    Args:
+        p: the probabilities at the start, for which the kept codes are made at first.
+        symbols: what they are called.
+        presets: name → probabilities, a button each.
 
     Raises:
         ValueError: if `p` are no probabilities, or there are not as many names.
     """
     entropy = coding.entropy(p)
+    presets = {name: list(other) for name, other in (presets or {}).items()}
+    for other in presets.values():
+        coding.cross_entropy(other, p)  # raises unless these are probabilities of the same symbols
     if len(symbols) != len(p):
         raise ValueError(f"got {len(symbols)} symbols and {len(p)} probabilities, expected as many of each")
     even = [1 / len(p)] * len(p)
     bits = {
         "entropy": entropy,
         "Huffman's words": coding.mean_length(p, coding.huffman(p)),
-        "ideal code for all equal": coding.cross_entropy(p, even),
+        "code for all equal": coding.cross_entropy(p, even),
     }
     return Explorable(
         "codes",
         module("codes.js"),
-        {"p": list(p), "symbols": list(symbols), "colours": plots.COLOURS},
+        {"p": list(p), "symbols": list(symbols), "presets": presets, "colours": plots.COLOURS},
         plots.bars(bits, x="bits per symbol", digits=2),
         f"Bars: for the probabilities {', '.join(map(str, p))} "
         + ", ".join(f"{name} {value:.2f} bits" for name, value in bits.items()),
@@ -117,7 +128,7 @@ def draw(dataset: Dataset, models: Mapping[str, Exported] | None = None) -> Expl
     rows = {"test digit": examples} | {
         name: evaluate.reconstruct(restore(exported), examples) for name, exported in models.items()
     }
-    parts = ("encoder", "decoder", "codes", "sigmas", "labels", "error")
+    parts = ("encoder", "decoder", "codes", "sigmas", "labels", "error", "error_range")
     return Explorable(
         "draw",
         module("draw.js"),

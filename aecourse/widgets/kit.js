@@ -25,6 +25,7 @@ const FRAME = `
   input[type="range"] { width: 100%; min-height: 2.2rem; margin: 0; }
   canvas { display: block; max-width: 100%; border-radius: 0.3rem; }
   canvas.picture { image-rendering: pixelated; aspect-ratio: 1; background: #000; }
+  label.slider { margin-bottom: 0.4rem; }
   canvas.map { width: 100%; aspect-ratio: 1; touch-action: none; cursor: crosshair;
     border: 1px solid color-mix(in srgb, currentColor 28%, transparent); }
   :is(button, input, canvas, summary):focus-visible { outline: 3px solid #3f90da; outline-offset: 2px; }
@@ -148,21 +149,62 @@ export const text = (value, digits = 2) => (value.toFixed(digits) === (-0).toFix
 
 export const pair = (values, digits = 2) => `(${text(values[0], digits)}, ${text(values[1], digits)})`;
 
-/** The box that holds the middle 96 % of the codes along each axis, a little widened: [[low, high], [low, high]]. */
-export function box(codes) {
-  return [0, 1].map((axis) => {
-    const values = codes.filter((_, place) => place % 2 === axis).sort();
-    const [low, high] = [0.02, 0.98].map((share) => values[Math.round(share * (values.length - 1))]);
-    return [low - 0.1 * (high - low), high + 0.1 * (high - low)];
+/** Follow one pointer, pressed with the main button, from `start(event)` on through every `move(event)`. */
+export function follow(canvas, start, move) {
+  let pressed = null;
+  canvas.addEventListener("pointerdown", (event) => {
+    if (event.button || pressed !== null) return;
+    pressed = event.pointerId;
+    canvas.setPointerCapture(pressed);
+    start(event);
   });
+  canvas.addEventListener("pointermove", (event) => { if (event.pointerId === pressed) move(event); });
+  for (const end of ["pointerup", "pointercancel"]) canvas.addEventListener(end, (event) => { if (event.pointerId === pressed) pressed = null; });
 }
+
+/** How one axis of a map runs over values: straight, or like asinh, straight in a crowded middle and logarithmic far out. */
+class Axis {
+  constructor(values) {
+    const sorted = Float64Array.from(values).sort();
+    const at = (share) => sorted[Math.round(share * (sorted.length - 1))];
+    this.middle = at(0.5);
+    this.width = Float64Array.from(sorted, (value) => Math.abs(value - this.middle)).sort()[sorted.length >> 1];
+    const [low, high] = [at(0.005), at(0.995)];
+    this.isStretched = high - low > 12 * this.width;
+    [this.low, this.high] = [this.forth(low), this.forth(high)];
+    this.widen(0.06 * (this.high - this.low));
+  }
+
+  widen(margin) { [this.low, this.high] = [this.low - margin, this.high + margin]; }
+  forth(value) { return this.isStretched ? Math.asinh((value - this.middle) / this.width) : value; }
+  back(place) { return this.isStretched ? this.middle + this.width * Math.sinh(place) : place; }
+  /** From a value to its share of the axis, and back. */
+  share(value) { return (this.forth(value) - this.low) / (this.high - this.low); }
+  value(share) { return this.back(this.low + share * (this.high - this.low)); }
+  ticks() {
+    if (!this.isStretched) return steps(this.low, this.high);
+    return [-100, -30, -10, -3, -1, 0, 1, 3, 10, 30, 100];
+  }
+}
+
+/** The two axes of a map that shows codes; both run alike, and if they are straight, a unit is as long on either. */
+export function axes(codes) {
+  const both = [0, 1].map((axis) => new Axis(codes.filter((_, place) => place % 2 === axis)));
+  if (both.some(({ isStretched }) => isStretched)) return both;
+  const spans = both.map(({ low, high }) => high - low);
+  both.forEach((axis, place) => axis.widen((Math.max(...spans) - spans[place]) / 2));
+  return both;
+}
+
+/** The two axes of a map from −edge to edge. */
+export const square = (edge) => [0, 1].map(() => Object.assign(Object.create(Axis.prototype), { low: -edge, high: edge, isStretched: false }));
 
 /** A map of codes, coloured by label, on which a point can be moved by mouse, pen, finger and arrow keys. */
 export class CodeMap {
   /** `moved(code)` is called when the reader moves the point; without it the map only shows. */
   constructor(canvas, colours, moved) {
     Object.assign(this, { canvas, colours, moved, codes: new Float32Array(), labels: [], extra: [], name: "Map of the codes" });
-    this.range = [[-3, 3], [-3, 3]];
+    this.axes = square(3);
     canvas.classList.add("map");
     canvas.setAttribute("role", moved ? "application" : "img");
     if (moved) this.listen();
@@ -173,108 +215,132 @@ export class CodeMap {
     const { canvas } = this;
     canvas.tabIndex = 0;
     canvas.setAttribute("aria-roledescription", "two-dimensional slider");
-    const follow = (event) => {
+    const move = (event) => {
       const frame = canvas.getBoundingClientRect();
       this.place((event.clientX - frame.left) / frame.width, 1 - (event.clientY - frame.top) / frame.height);
     };
-    canvas.addEventListener("pointerdown", (event) => { canvas.setPointerCapture(event.pointerId); follow(event); });
-    canvas.addEventListener("pointermove", (event) => { if (event.buttons) follow(event); });
+    follow(canvas, move, move);
     canvas.addEventListener("keydown", (event) => {
       const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
       if (!step) return;
       event.preventDefault();
-      const [across, up] = this.share();
-      const size = event.shiftKey ? 0.1 : 0.02;
+      const [across, up] = this.shares(this.point);
+      const size = event.shiftKey ? 0.1 : 0.01;
       this.place(across + size * step[0], up + size * step[1]);
     });
   }
 
-  /** Where the point is, as shares of the map's width and height from its lower left corner. */
-  share() {
-    return this.range.map(([low, high], axis) => (this.point[axis] - low) / (high - low));
+  /** Where a code is, as shares of the map's width and height from its lower left corner. */
+  shares(code) {
+    return this.axes.map((axis, place) => axis.share(code[place]));
   }
 
   /** Move the point to shares of the width and the height. */
   place(...shares) {
-    this.moved(this.range.map(([low, high], axis) => low + Math.min(1, Math.max(0, shares[axis])) * (high - low)));
+    this.moved(this.axes.map((axis, place) => axis.value(Math.min(1, Math.max(0, shares[place])))));
   }
 
-  /** Change what is on the map (`codes`, `sigmas`, `labels`, `range`, `circles`) and draw it. */
+  /** Whether a code lies beyond the edge of the map. */
+  isOutside(code) {
+    return this.shares(code).some((share) => share < 0 || share > 1);
+  }
+
+  /** Change what is on the map (`codes`, `sigmas`, `labels`, `axes`, `circles`) and draw it. */
   update(changes) {
     Object.assign(this, changes);
     this.refresh();
   }
 
+  pixels(code, width = this.canvas.clientWidth) {
+    const [across, up] = this.shares(code);
+    return [width * across, width * (1 - up)];
+  }
+
+  /** How far a spread reaches from a code, in pixels along each axis. */
+  radii(code, spread, least) {
+    const [at, end] = [this.pixels(code), this.pixels(code.map((value, axis) => value + spread[axis]))];
+    return [Math.max(least, end[0] - at[0]), Math.max(least, at[1] - end[1])];
+  }
+
   /** Draw the codes on a picture of their own, which stays while only the point moves. */
   refresh() {
-    if (!this.canvas.clientWidth) return;
-    this.ground = document.createElement("canvas");
     const width = this.canvas.clientWidth;
+    if (!width) return;
+    this.ground = document.createElement("canvas");
     const context = sharp(this.ground, ink(this.canvas), width, width);
-    this.axes(context, width);
+    this.grid(context, width);
     const { codes, sigmas, labels, colours } = this;
-    const scale = this.range.map(([low, high]) => width / (high - low));
     for (let place = 0; place < labels.length; place++) {
+      const code = [codes[2 * place], codes[2 * place + 1]];
+      const radii = sigmas ? this.radii(code, [sigmas[2 * place], sigmas[2 * place + 1]], 1.6) : [1.6, 1.6];
       context.fillStyle = colours[labels[place]];
-      const [x, y] = this.pixels([codes[2 * place], codes[2 * place + 1]], width);
-      const radius = [0, 1].map((axis) => Math.max(1.6, sigmas ? sigmas[2 * place + axis] * scale[axis] : 0));
-      context.globalAlpha = sigmas && radius[0] * radius[1] > 6 ? 0.35 : 0.75;
+      context.globalAlpha = radii[0] * radii[1] > 6 ? 0.35 : 0.75;
       context.beginPath();
-      context.ellipse(x, y, radius[0], radius[1], 0, 0, 2 * Math.PI);
+      context.ellipse(...this.pixels(code), ...radii, 0, 0, 2 * Math.PI);
       context.fill();
     }
     context.globalAlpha = 1;
-    for (let label = 0; label < 10; label++) this.badge(context, width, label);
+    this.badges(context);
     this.draw();
   }
 
-  axes(context, width) {
-    context.lineWidth = 1;
+  grid(context, width) {
+    const [x, y] = this.axes.map((axis) => axis.ticks().filter((tick) => Math.abs(axis.share(tick) - 0.5) < 0.46));
+    const across = (tick) => width * this.axes[0].share(tick);
+    const down = (tick) => width * (1 - this.axes[1].share(tick));
     context.globalAlpha = 0.25;
-    const ticks = this.range.map(([low, high]) => steps(low, high).filter((tick) => Math.min(tick - low, high - tick) > 0.04 * (high - low)));
-    for (const tick of ticks[0]) line(context, this.pixels([tick, this.range[1][0]], width), this.pixels([tick, this.range[1][1]], width));
-    for (const tick of ticks[1]) line(context, this.pixels([this.range[0][0], tick], width), this.pixels([this.range[0][1], tick], width));
+    for (const tick of x) line(context, [across(tick), 0], [across(tick), width]);
+    for (const tick of y) line(context, [0, down(tick)], [width, down(tick)]);
     context.globalAlpha = 0.8;
-    for (const tick of ticks[0]) context.fillText(label(tick), this.pixels([tick, 0], width)[0] + 2, width - 4);
-    for (const tick of ticks[1]) context.fillText(label(tick), 3, this.pixels([0, tick], width)[1] - 3);
+    for (const tick of x) context.fillText(label(tick), across(tick) + 2, width - 4);
+    for (const tick of y) context.fillText(label(tick), 3, down(tick) - 3);
     context.setLineDash([4, 4]);
     for (const radius of this.circles || []) {
-      const [x, y] = this.pixels([0, 0], width);
-      const [right] = this.pixels([radius, 0], width);
-      const [, top] = this.pixels([0, radius], width);
       context.beginPath();
-      context.ellipse(x, y, right - x, y - top, 0, 0, 2 * Math.PI);
+      for (let angle = 0; angle <= 6.3; angle += 0.05) context.lineTo(...this.pixels([radius * Math.cos(angle), radius * Math.sin(angle)]));
       context.stroke();
     }
     context.setLineDash([]);
     context.globalAlpha = 1;
   }
 
-  /** A label in a disc of its colour, at the median of its codes. */
-  badge(context, width, label) {
-    const members = [...this.labels.keys()].filter((place) => this.labels[place] === label);
-    if (!members.length) return;
-    const middle = [0, 1].map((axis) => members.map((place) => this.codes[2 * place + axis]).sort((a, b) => a - b)[members.length >> 1]);
-    const [x, y] = this.pixels(middle, width);
-    context.fillStyle = "white";
-    context.strokeStyle = this.colours[label];
-    context.lineWidth = 2;
-    context.beginPath();
-    context.arc(x, y, 9, 0, 2 * Math.PI);
-    context.fill();
-    context.stroke();
-    context.fillStyle = "black";
-    context.textAlign = "center";
-    context.fillText(label, x, y + 4);
-    context.textAlign = "left";
-    context.lineWidth = 1;
-  }
-
-  pixels(code, width = this.canvas.clientWidth) {
-    return this.range.map(([low, high], axis) => {
-      const share = (code[axis] - low) / (high - low);
-      return width * (axis ? 1 - share : share);
+  /** Each label in a disc of its colour, at the median of its codes or, where it is crowded, pushed a little aside. */
+  badges(context) {
+    const medians = [...new Set(this.labels)].sort().map((label) => {
+      const members = [...this.labels.keys()].filter((place) => this.labels[place] === label);
+      const middle = [0, 1].map((axis) => members.map((place) => this.codes[2 * place + axis]).sort((a, b) => a - b)[members.length >> 1]);
+      const at = this.pixels(middle);
+      return { text: `${label}`, colour: this.colours[label], at, shown: [...at] };
     });
+    const far = Math.max(...medians.map(({ at }) => Math.hypot(at[0] - medians[0].at[0], at[1] - medians[0].at[1])));
+    if (medians.length > 1 && far < 12) medians.splice(0, medians.length, { ...medians[0], text: `${medians[0].text}–${medians.at(-1).text}`, colour: "black" });
+    for (let round = 0; round < 60; round++) {
+      for (const one of medians) {
+        for (const other of medians) {
+          if (one === other) continue;
+          let [x, y] = [one.shown[0] - other.shown[0], one.shown[1] - other.shown[1]];
+          if (!x && !y) [x, y] = [0.1 * (medians.indexOf(one) - 4.7), 0.1];
+          const distance = Math.hypot(x, y);
+          if (distance < 21) one.shown = [one.shown[0] + (x / distance) * (21 - distance) / 2, one.shown[1] + (y / distance) * (21 - distance) / 2];
+        }
+      }
+    }
+    context.lineWidth = 2;
+    for (const { colour, at, shown } of medians) {
+      context.strokeStyle = colour;
+      line(context, at, shown);
+    }
+    context.textAlign = "center";
+    for (const { text, colour, shown: [x, y] } of medians) {
+      [context.fillStyle, context.strokeStyle] = ["white", colour];
+      context.beginPath();
+      context.arc(x, y, text.length > 1 ? 14 : 9, 0, 2 * Math.PI);
+      context.fill();
+      context.stroke();
+      context.fillStyle = "black";
+      context.fillText(text, x, y + 4);
+    }
+    context.textAlign = "left";
   }
 
   /** Draw the codes, the draws in `extra`, and on top the point with its spread, if it has one. */
@@ -283,32 +349,41 @@ export class CodeMap {
     if (!ground) return;
     const context = sharp(canvas);
     context.drawImage(ground, 0, 0, canvas.clientWidth, canvas.clientWidth);
-    const ring = (code, radius, fill) => {
-      const inside = this.range.map(([low, high], axis) => Math.min(high, Math.max(low, code[axis])));
+    const inside = (code) => this.pixels(code).map((pixel) => Math.min(canvas.clientWidth - 9, Math.max(9, pixel)));
+    const ring = (place, radius, fill) => {
       context.beginPath();
-      context.arc(...this.pixels(inside), radius, 0, 2 * Math.PI);
-      [context.lineWidth, context.strokeStyle] = [5, "white"];
+      context.arc(...place, radius, 0, 2 * Math.PI);
+      if (fill) { context.fillStyle = fill; context.fill(); }
+      [context.lineWidth, context.strokeStyle] = [4.5, "white"];
       context.stroke();
-      [context.lineWidth, context.strokeStyle, context.fillStyle] = [2.5, "black", fill];
-      if (fill) context.fill();
+      [context.lineWidth, context.strokeStyle] = [2, "black"];
       context.stroke();
     };
-    for (const code of this.extra) ring(code, 4, "white");
+    context.textAlign = "center";
+    this.extra.forEach((code, number) => {
+      const [x, y] = inside(code);
+      ring([x, y], 7, "white");
+      context.fillStyle = "black";
+      context.fillText(letter(number), x, y + 4);
+    });
     if (this.point) {
-      if (this.spread) {
-        const scale = this.range.map(([low, high]) => canvas.clientWidth / (high - low));
+      const place = inside(this.point);
+      ring(place, 9);
+      if (this.spread && !this.isOutside(this.point)) {
         context.beginPath();
-        context.ellipse(...this.pixels(this.point), Math.max(3, this.spread[0] * scale[0]), Math.max(3, this.spread[1] * scale[1]), 0, 0, 2 * Math.PI);
-        [context.fillStyle, context.strokeStyle, context.lineWidth] = ["rgb(255 255 255 / 0.75)", "black", 2];
+        context.ellipse(...place, ...this.radii(this.point, this.spread, 1.5), 0, 0, 2 * Math.PI);
+        [context.fillStyle, context.strokeStyle, context.lineWidth] = ["rgb(255 255 255 / 0.75)", "black", 1.5];
         context.fill();
         context.stroke();
       }
-      ring(this.point, this.spread ? 2 : 7, this.spread ? "black" : null);
     }
-    const outside = this.point && this.share().some((share) => share < 0 || share > 1);
-    canvas.setAttribute("aria-label", this.name + (this.point ? `; the point is at ${pair(this.point)}${outside ? ", outside the map" : ""}` : ""));
+    const outside = this.point && this.isOutside(this.point) ? ", outside the map" : "";
+    canvas.setAttribute("aria-label", this.name + (this.point ? `; the point is at ${pair(this.point)}${outside}` : ""));
   }
 }
+
+/** The name of a draw, on the map and under its picture: a, b, c …, since digits are labels. */
+export const letter = (number) => String.fromCharCode(97 + number);
 
 const label = (tick) => String(+tick.toPrecision(3)).replace("-", "−");
 

@@ -29,9 +29,9 @@ export function render({ model, el }) {
       ${slider("mu", "μ", 0, -3, 5)}${slider("log-variance", "log σ²", 0, -4, 2)}
       <fieldset><legend>The draw:</legend>
         <label><input type="radio" name="way" value="outside" checked>z = μ + σε, with ε from outside</label>
-        <label><input type="radio" name="way" value="inside">z drawn inside, from N(μ, σ²)</label></fieldset>
-      <div class="row"><button type="button" class="new">New ε</button><button type="button" class="step">One step downhill</button>
-        <button type="button" class="many">50 steps, a new ε each</button><button type="button" class="reset">Start again</button></div>
+        <label><input type="radio" name="way" value="inside">z drawn inside, from N(μ, σ²): blocks the gradient</label></fieldset>
+      <div class="row"><button type="button" class="new"></button><button type="button" class="step"></button>
+        <button type="button" class="many"></button><button type="button" class="reset">Start again</button></div>
       <canvas class="density" role="img"></canvas>
       <svg viewBox="0 0 420 272" role="img" aria-label="">
         <defs><marker id="tip" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="8" markerHeight="8" markerUnits="userSpaceOnUse" orient="auto"><path d="M0 0 10 5 0 10z" fill="currentColor"/></marker>
@@ -58,6 +58,10 @@ export function render({ model, el }) {
     find("#mu-value").textContent = text(mu);
     find("#log-variance-value").textContent = text(logVariance);
     density(find(".density"), mu, at);
+    const drawn = blocked() ? "draw" : "ε";
+    find(".new").textContent = `New ${drawn}`;
+    find(".step").textContent = `One step, same ${drawn}`;
+    find(".many").textContent = `50 steps, a new ${drawn} each`;
     const arriving = blocked() ? "none: the draw stops it" : text(at.mu);
     find(".graph").innerHTML = graph(at, epsilon, blocked());
     find("svg").setAttribute("aria-label", `z is ${text(at.z)} and costs ${text(at.cost)}. Gradient that reaches μ: ${arriving}; log σ²: ${blocked() ? "none" : text(at.logVariance)}.`);
@@ -119,11 +123,13 @@ function density(canvas, mu, { sigma, z, slope }) {
   context.setLineDash([]);
   const goal = "z that costs nothing";
   context.fillText(goal, Math.min(x(GOAL) + 5, width - context.measureText(goal).width), 12);
-  context.fillText("N(μ, σ²)", Math.min(width - 60, Math.max(4, x(mu) - 26)), Math.max(30, height - (0.92 * height * 0.399) / sigma / top - 8));
+  const [name, peak] = ["N(μ, σ²)", height - (0.92 * height * 0.399) / sigma / top];
+  const left = x(mu - 0.7 * sigma) - context.measureText(name).width - 8; // beside the curve's left flank
+  context.fillText(name, Math.max(4, left), Math.max(30, peak + 0.22 * (height - peak)));
   context.beginPath();
   context.arc(x(shown), height, 6, 0, 2 * Math.PI);
   context.fill();
-  context.fillText("z", x(shown) - 3, height - 12);
+  context.fillText("z", x(shown) - 3, height + 16);
   const length = Math.sign(-slope) * Math.min(60, 12 + 6 * Math.abs(slope));
   if (Math.abs(slope) > 0.02) arrow(context, x(shown), height - 4, length);
 }
@@ -150,7 +156,8 @@ function graph(at, epsilon, blocked) {
   const forward = (from, to) => `<path d="M${from}L${to}" stroke="currentColor" stroke-width="1.5" fill="none" marker-end="url(#tip)"/>`;
   const back = (from, to, value, x, y) => `<path class="back" d="M${from}L${to}" stroke-width="${Math.min(7, 1.5 + Math.abs(value) / 2)}" marker-end="url(#back)"/>
     <text class="back-text" x="${x}" y="${y}">${text(value)}</text>`;
-  const stopped = `<path d="M178 98l18 18m0-18l-18 18M178 138l18 18m0-18l-18 18" class="back" stroke-width="4"/><text class="back-text" x="112" y="130">no gradient</text>`;
+  const cut = (from, to, [x, y]) => `<path class="back" d="M${from}L${to}" stroke-width="3" stroke-dasharray="6 5"/><path d="M${x - 8} ${y - 8}l16 16m0-16l-16 16" class="back" stroke-width="4"/>`;
+  const stopped = cut("210 98", "168 78", [160, 74]) + cut("211 154", "168 173", [160, 177]) + `<text class="back-text" x="122" y="130">no gradient</text>`;
   return `
     ${node(45, 45, "μ", text(at.z - at.sigma * epsilon))}${node(45, 205, "log σ²", text(2 * Math.log(at.sigma)))}
     ${node(235, 125, blocked ? "z drawn" : "z", text(at.z))}${node(378, 125, "f(z)", text(at.cost))}

@@ -1,10 +1,10 @@
 // Travel the latent: move a point over the map of the codes and watch what the decoder makes of it.
-import { Network, CodeMap, frame, floats, bytes, decode, show28, box, normal, pair } from "./kit.js";
+import { Network, CodeMap, frame, floats, bytes, decode, show28, axes, letter, normal, pair } from "./kit.js";
 
 export function render({ model, el }) {
   const networks = model.get("models").map(({ name, decoder, codes, sigmas, labels }) => ({
     name, decoder: new Network(decoder), codes: floats(codes), sigmas: sigmas && floats(sigmas), labels: [...bytes(labels)],
-    range: box(floats(codes)),
+    axes: axes(floats(codes)),
   }));
   const hasPrior = networks.some(({ sigmas }) => sigmas); // an autoencoder alone has none to draw from
   const choices = networks.map(({ name }, place) =>
@@ -13,9 +13,9 @@ export function render({ model, el }) {
     title: "Travel the latent space",
     hint: "Drag across the map, or use the arrow keys on it. The decoder draws what the point stands for.",
     style: `
-      .picture { width: min(100%, 11rem); }
-      .draws { display: grid; grid-template-columns: repeat(4, minmax(0, 1fr)); gap: 0.25rem; max-width: 15rem; margin: 0.4rem 0; }
-      .draws .picture { width: 100%; }
+      .now .picture { width: min(100%, 15rem); }
+      .draws { display: grid; grid-template-columns: repeat(4, minmax(0, 1fr)); gap: 0.3rem; max-width: 17rem; margin: 0.4rem 0; }
+      .draws .picture { width: 100%; } .draws figcaption { text-align: center; line-height: 1.2; }
       @media (max-width: 34rem) { .now { display: flex; gap: 0.8rem; align-items: center; } .now .picture { width: 8rem; } }`,
     html: `
       ${networks.length > 1 ? `<fieldset><legend>Network:</legend>${choices}</fieldset>` : ""}
@@ -28,11 +28,11 @@ export function render({ model, el }) {
           <p class="small verdict"></p>
         </div>
       </div>`,
-    words: `Each coloured dot is a test digit at its code, with the digit's number at the middle of its class. An autoencoder has
-      only points. A variational one has a cloud around each point, and the ellipse shows how far it reaches, one σ in each direction.
-      Trained with the reconstruction alone, the clouds shrink to points. With the KL term they grow until they touch, and
-      the map draws together round the origin, where N(0, I) has its mass; the dashed circles have radius 1 and 2. Where you stand on the map stays the same when you change the
-      network, so that you can compare what the decoders make of the same gesture.`,
+    words: `Each coloured dot is a test digit at its code, with the digit's number near the middle of its class; where a class stands aside, a line leads to its middle. Where you
+      put the point, the decoder draws what the code stands for. In the crowded middle the digit changes within a short way; between some classes there are grey pictures that are no digit; out at the
+      margin one digit reigns over wide stretches. Where the axes' numbers grow by threes, the map is stretched: straight in its middle and logarithmic far out.` + (hasPrior ? ` A variational autoencoder has a cloud around each
+      point, and the ellipse shows how far it reaches, one σ in each direction. Trained with the reconstruction alone the clouds shrink to points; with the KL term they are wide and the map lies round the origin, where N(0, I) has its
+      mass. The dashed lines are 1 and 2 away from the origin. Your place on the map stays the same when you change the network, so that you can compare what the decoders make of the same gesture.` : ""),
   });
   const picture = find("canvas.picture");
   let chosen = networks[0];
@@ -55,15 +55,18 @@ export function render({ model, el }) {
   /** Draw from the prior: dots on the map, pictures beside it. */
   function drawn() {
     const draws = Array.from({ length: 8 }, () => [normal(), normal()]);
-    const outside = draws.filter((code) => code.some((value, axis) => value < chosen.range[axis][0] || value > chosen.range[axis][1])).length;
-    find(".draws").replaceChildren(...draws.map((code) => {
-      const canvas = Object.assign(document.createElement("canvas"), { className: "picture" });
+    const outside = draws.filter((code) => map.isOutside(code)).length;
+    find(".draws").replaceChildren(...draws.map((code, number) => {
+      const [figure, canvas, caption] = ["figure", "canvas", "figcaption"].map((tag) => document.createElement(tag));
+      canvas.className = "picture";
       canvas.setAttribute("role", "img");
       canvas.setAttribute("aria-label", `What the decoder draws for the code ${pair(code)}`);
       show28(canvas, decode(chosen.decoder, code));
-      return canvas;
+      caption.textContent = letter(number);
+      figure.append(canvas, caption);
+      return figure;
     }));
-    find(".verdict").textContent = outside ? `${outside} of the 8 lie beyond the map's edge.` : "";
+    find(".verdict").textContent = outside ? `${outside} of the 8 ${outside > 1 ? "lie" : "lies"} beyond the map's edge.` : "";
     find.say("Eight codes drawn and decoded");
     map.update({ extra: draws });
     model.set("draws", draws);
@@ -71,14 +74,14 @@ export function render({ model, el }) {
   }
 
   function choose(place) {
-    const share = map.point ? map.share() : [0.5, 0.5];
+    const shares = map.point ? map.shares(map.point) : [0.5, 0.5];
     chosen = networks[place];
     find(".draws").replaceChildren();
     find(".verdict").textContent = "";
-    const { codes, sigmas, labels, range } = chosen;
+    const { codes, sigmas, labels, axes } = chosen;
     map.point = null;
-    map.update({ codes, sigmas, labels, range, extra: [], circles: hasPrior ? [1, 2] : [], name: `Map of the codes of ${chosen.name}` });
-    map.place(...share);
+    map.update({ codes, sigmas, labels, axes, extra: [], circles: hasPrior ? [1, 2] : [], name: `Map of the codes of ${chosen.name}` });
+    map.place(...shares);
   }
 
   for (const input of find.all("input")) input.addEventListener("change", () => choose(+input.value));

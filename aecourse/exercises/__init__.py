@@ -1,0 +1,37 @@
+"""The checks of the exercise notebooks: `check("entropy", entropy)` says whether an answer is right, or what is wrong.
+
+Each chapter's module holds its questions as data.  The notebooks hold only text and stubs, so that a hint can improve
+without a new hand-out.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import chapter1, chapter2, chapter3, chapter4, chapter5, chapter6, chapter7, chapter8
+from .checking import Question, Verdict, judge
+
+CHAPTERS = (chapter1, chapter2, chapter3, chapter4, chapter5, chapter6, chapter7, chapter8)
+QUESTIONS: dict[str, Question] = {
+    name: question for chapter in CHAPTERS for name, question in chapter.QUESTIONS.items()
+}
+
+__all__ = ["QUESTIONS", "Question", "Verdict", "check"]
+
+
+def check(question: str, answer: Any, *, seed: int = 0) -> Verdict:
+    """Return the Verdict on a function that answers a question: right, what is wrong, or that it is still missing.
+
+    Errors in the answer, wrong shapes, NaN, an endless loop and a changed input become messages too.
+
+    Args:
+        question: its name.
+        answer: the function, not its result.
+        seed: makes the cases on which it is called.
+
+    Raises:
+        ValueError: if there is no question of that name.
+    """
+    if question not in QUESTIONS:
+        raise ValueError(f"got {question!r}, expected one of {', '.join(QUESTIONS)}")
+    return judge(question, QUESTIONS[question], answer, seed=seed)

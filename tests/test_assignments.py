@@ -1,0 +1,121 @@
+"""Masters and student notebooks of the exercises: one source, and no solution in a student's hands."""
+
+import json
+import os
+import re
+
+import exercises
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+import aecourse as ae
+
+MASTERS = sorted(exercises.MASTERS.glob("*.ipynb"))
+
+
+@pytest.fixture(params=MASTERS, ids=lambda path: path.stem)
+def path(request):
+    return request.param
+
+
+@pytest.fixture
+def master(path):
+    return nbformat.read(path, as_version=4)
+
+
+def settings(notebook):
+    return [(cell.metadata.get("nbgrader", {}), cell) for cell in notebook.cells]
+
+
+def between(text, begin, end):
+    return re.findall(rf"### BEGIN {begin}\n(.*?)### END {end}", text, re.DOTALL)
+
+
+def test_every_chapter_has_an_exercise():
+    chapters = {path.name for path in (exercises.ROOT / "book").glob("part*/*.ipynb")}
+    assert {path.name for path in MASTERS} == chapters
+    assert {path.name for path in exercises.STUDENTS.glob("*.ipynb")} == chapters
+
+
+def test_the_student_notebook_is_what_the_master_gives(path, master):
+    text = nbformat.writes(exercises.student_version(master)) + "\n"
+    assert (exercises.STUDENTS / path.name).read_text("utf-8") == text, "run `make exercises` and commit the result"
+
+
+def test_no_solution_and_no_hidden_test_is_in_a_students_hands(path, master):
+    raw = (exercises.STUDENTS / path.name).read_text("utf-8")
+    student = json.loads(raw)
+    everything = json.dumps(student, ensure_ascii=False)
+    assert "### " not in "".join(
+        line for cell in student["cells"] if cell["cell_type"] == "code" for line in cell["source"]
+    )
+    found = [part for cell in master.cells for part in between(cell.source, "SOLUTION", "SOLUTION")]
+    found += [part for cell in master.cells for part in between(cell.source, "HIDDEN TESTS", "HIDDEN TESTS")]
+    assert len(found) >= 8
+    given = "\n".join(exercises.HIDDEN.sub("", exercises.SOLUTION.sub("", cell.source)) for cell in master.cells)
+    for part in found:
+        for line in part.splitlines():
+            if len(line.strip()) > 14 and line.strip() not in given:
+                assert json.dumps(line.strip(), ensure_ascii=False)[1:-1] not in everything, line
+    for cell in student["cells"]:
+        assert not cell.get("outputs")
+        assert set(cell["metadata"]) <= {"nbgrader", "tags"}
+    assert set(student["metadata"]) == {"kernelspec", "language_info"}
+
+
+def test_a_master_asks_its_chapters_questions_in_nbgraders_format(path, master):
+    number = int(path.stem[:2])
+    ids = [each["grade_id"] for each, _ in settings(master) if each]
+    assert len(set(ids)) == len(ids)
+    solutions = [each["grade_id"] for each, _ in settings(master) if each.get("solution") and not each["grade"]]
+    checks = [each["grade_id"] for each, _ in settings(master) if each.get("grade") and not each["solution"]]
+    assert solutions == list(ae.exercises.CHAPTERS[number - 1].QUESTIONS)
+    assert checks == [f"check-{name}" for name in solutions]
+    own = [each for each, _ in settings(master) if each.get("grade") and each["solution"]]
+    assert len(own) >= 2, "an experiment of one's own, and what it says"
+    for each, cell in settings(master):
+        if each:
+            assert each["schema_version"] == 3
+            assert each["locked"] == (not each["solution"])
+        if each.get("grade") and not each["solution"]:
+            name = each["grade_id"].removeprefix("check-")
+            assert cell.source.startswith(f'ae.exercises.check("{name}", {name})\n')
+            assert "assert verdict.right" in between(cell.source, "HIDDEN TESTS", "HIDDEN TESTS")[0]
+            assert each["points"] > 0
+
+
+def test_a_master_stores_no_outputs(master):
+    assert [cell.outputs for cell in master.cells if cell.cell_type == "code" and cell.outputs] == []
+
+
+def test_a_student_notebook_runs_to_its_end_and_says_politely_what_is_missing(path, tmp_path, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setenv("TQDM_DISABLE", "1")
+    if "AECOURSE_DATA" in os.environ:
+        monkeypatch.setenv("AECOURSE_DATA", os.path.abspath(os.environ["AECOURSE_DATA"]))
+    notebook = nbformat.read(exercises.STUDENTS / path.name, as_version=4)
+    NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    said = [
+        cell.outputs[0].data["text/plain"]
+        for cell in notebook.cells
+        if cell.metadata.get("nbgrader", {}).get("grade_id", "").startswith("check-")
+    ]
+    assert said
+    assert [
+        text for text in said if not re.fullmatch(r"✗ \w+: nothing here yet\. Complete .* run this one again", text)
+    ] == []
+
+
+@pytest.mark.parametrize(
+    ("source", "kind", "message"),
+    [
+        ("def f():\n    ### BEGIN SOLUTION\n    return 1", True, "a marker without its partner|marks no solution"),
+        ("def f():\n    return 1", True, "marks no solution"),
+        ("### BEGIN HIDDEN TESTS\nassert f() == 1", False, "a marker without its partner"),
+    ],
+)
+def test_a_master_with_a_lost_marker_is_refused(source, kind, message):
+    cell = nbformat.v4.new_code_cell(source, metadata={"nbgrader": {"grade_id": "f", "solution": kind}})
+    with pytest.raises(ValueError, match=message):
+        exercises.student_version(nbformat.v4.new_notebook(cells=[cell]))

@@ -1,0 +1,154 @@
+"""The checks of the exercises accept right answers however they are written, and give wrong ones the hint that fits."""
+
+import contextlib
+import importlib
+import itertools
+import math
+import time
+
+import pytest
+import torch
+
+import aecourse as ae
+from aecourse.exercises import QUESTIONS, checking
+
+BANKS = [importlib.import_module(f"answers.{chapter.__name__.split('.')[-1]}") for chapter in ae.exercises.CHAPTERS]
+RIGHT = {name: answers for bank in BANKS for name, answers in bank.RIGHT.items()}
+WRONG = {name: answers for bank in BANKS for name, answers in bank.WRONG.items()}
+NAMES = list(QUESTIONS)
+
+
+def cases(name, seed=0):
+    return [tuple(case) for case in QUESTIONS[name].cases(torch.Generator().manual_seed(seed))]
+
+
+def numbered(bank):
+    return [
+        pytest.param(name, answer, id=f"{name}-{number}") for name in bank for number, answer in enumerate(bank[name])
+    ]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_question_has_at_least_three_right_and_five_wrong_answers(name):
+    assert len(RIGHT[name]) >= 3
+    assert len(WRONG[name]) >= 5
+
+
+def test_there_are_no_answers_to_what_nobody_asks():
+    assert set(RIGHT) == set(WRONG) == set(NAMES)
+
+
+@pytest.mark.parametrize(("name", "answer"), numbered(RIGHT))
+def test_a_right_answer_is_accepted_on_any_cases(name, answer):
+    for seed in range(5):
+        verdict = ae.exercises.check(name, answer, seed=seed)
+        assert verdict.right, verdict
+        assert repr(verdict).startswith(f"✓ {name}: right, on all ")
+
+
+@pytest.mark.parametrize(("name", "answer"), numbered(WRONG))
+def test_a_wrong_answer_is_refused_with_the_hint_that_fits(name, answer):
+    function, hint = answer
+    for seed in range(5):
+        verdict = ae.exercises.check(name, function, seed=seed)
+        assert not verdict.right
+        assert hint in verdict.message, verdict
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_mistake_of_a_question_is_made_by_a_wrong_answer_and_told_from_the_others(name):
+    question = QUESTIONS[name]
+    for hint, mistake in question.mistakes.items():
+        found = ae.exercises.check(name, mistake)
+        assert found.message.startswith(hint), f"expected {hint!r}, got {found!r}"
+        assert any(fragment in hint for _, fragment in WRONG[name]), f"no wrong answer gets the hint: {hint}"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_goes_wrong_with_any_question_is_said(name):
+    question = QUESTIONS[name]
+    first = question.reference(*cases(name)[0])
+
+    def not_a_number(*args):
+        return torch.as_tensor(checking._array(question.reference(*args))) * math.nan
+
+    def raises(*args):
+        return undefined_name  # noqa: F821
+
+    def constant(*args):
+        return first
+
+    by_heart = itertools.cycle([first, *(0 for _ in cases(name)[1:])])
+    assert "nothing here yet" in ae.exercises.check(name, lambda *args: None).message
+    assert "nothing here yet" in ae.exercises.check(name, None).message
+    assert "no function" in ae.exercises.check(name, 3.0).message
+    raised = ae.exercises.check(name, raises).message
+    assert "raised NameError" in raised
+    assert "return undefined_name" in raised
+    assert not ae.exercises.check(name, constant).right
+    assert not ae.exercises.check(name, lambda *args: next(by_heart)).right
+    assert not ae.exercises.check(name, lambda *args: torch.zeros(17, 3)).right
+    assert not ae.exercises.check(name, lambda: 0).right
+    if checking._shape(first) is not None:
+        verdict = ae.exercises.check(name, not_a_number)
+        assert not verdict.right
+        assert "NaN" in verdict.message or "0 · log 0" in verdict.message
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_cases_vary_with_the_seed_and_only_with_it(name):
+    assert checking._same(cases(name, 1), cases(name, 1), 0.0)
+    assert not checking._same(cases(name, 1), cases(name, 2), 0.0)
+    assert len(cases(name)) >= 3
+
+
+def never_ends(*args):
+    while True:
+        pass
+
+
+def holds_on(*args):
+    while True:
+        with contextlib.suppress(Exception):
+            time.sleep(0.01)
+
+
+@pytest.mark.parametrize("answer", [never_ends, holds_on])
+def test_code_that_never_ends_is_stopped_with_a_message(answer):
+    verdict = checking.judge("entropy", QUESTIONS["entropy"], answer, seconds=0.5)
+    assert verdict.message.startswith("did not end in time: does a loop never stop?")
+
+
+def test_the_time_limit_leaves_no_alarm_behind():
+    checking.judge("entropy", QUESTIONS["entropy"], never_ends, seconds=0.2)
+    time.sleep(0.5)
+
+
+def test_a_changed_input_is_told_by_name():
+    def greedy(p):
+        p[0] = 0.0
+        return 1.0
+
+    assert "changes its input `p`" in ae.exercises.check("entropy", greedy).message
+
+
+def test_lists_and_tensors_of_the_same_numbers_are_the_same_answer():
+    same = checking._same
+    assert same([[1.0, 2.0], [3.0, 4.0]], torch.tensor([[1.0, 2.0], [3.0, 4.0]]), 1e-6)
+    assert same((torch.ones(2), torch.zeros(2)), torch.tensor([[1.0, 1.0], [0.0, 0.0]]), 1e-6)
+    assert same([torch.tensor(1.0), 2], torch.tensor([1.0, 2.0]), 1e-6)
+    assert not same([[1.0, 2.0]], torch.tensor([1.0, 2.0]), 1e-6)
+    assert not same(2**60 + 1, 2**60, 1e-4), "whole numbers are compared exactly"
+    assert not same(10**400, 1.0, 1e-4)
+
+
+def test_noise_of_ones_own_is_told():
+    def draws(mu, log_var, epsilon):
+        return mu + (log_var / 2).exp() * torch.randn_like(mu)
+
+    assert "gives another result each time" in ae.exercises.check("reparameterize", draws).message
+
+
+def test_an_unknown_question_is_refused():
+    with pytest.raises(ValueError, match="got 'entopy', expected one of entropy"):
+        ae.exercises.check("entopy", None)
