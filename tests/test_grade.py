@@ -127,9 +127,7 @@ def test_what_cannot_be_graded_says_why(graded):
 
 def test_a_submission_finds_neither_tests_nor_other_submissions(graded):
     report = (graded[0].with_name("week1-grades") / "gus.html").read_text("utf-8")
-    assert "raised ValueError:" in report
-    assert "ipynb" not in report.split("raised ValueError")[1].split("</td>")[0]
-    assert "chapter1" not in report
+    assert "raised ValueError: , at" in report, "it found something"
 
 
 def test_a_submission_reaches_no_network(graded):
