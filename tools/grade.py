@@ -191,6 +191,13 @@ def grade(path: Path, student: str, known: list[Exercise]) -> Grade:
     return result
 
 
+def finish(path: Path, student: str, known: list[Exercise], place: Path) -> None:
+    """Grade one submission and keep the result at `place`, whole or not at all."""
+    text = json.dumps(asdict(grade(path, student, known)), ensure_ascii=False, indent=1)
+    place.with_suffix(".part").write_text(text, encoding="utf-8")
+    place.with_suffix(".part").replace(place)
+
+
 class Session:
     """A submission's cells in a sandbox, which is begun anew, without what ended it, as often as that is needed."""
 
@@ -273,14 +280,23 @@ def version() -> str:
     return hashlib.sha256(b"".join(path.read_bytes() for path in sorted(files))).hexdigest()[:16]
 
 
+def missing_sandbox() -> str | None:
+    """Return why no sandbox can be made here, or None if one can."""
+    if shutil.which("bwrap") is None:
+        return "The sandbox is missing. It needs Linux and bubblewrap: apt-get install bubblewrap"
+    probe = subprocess.run(["bwrap", "--unshare-all", "--ro-bind", "/", "/", "true"], capture_output=True, text=True)
+    return f"bubblewrap may not make a sandbox on this machine: {probe.stderr.strip()}" if probe.returncode else None
+
+
 def main(folder: str) -> int:
     """Grade what is in `folder`; write table, reports and what is finished into `folder` + `-grades`."""
     source = Path(folder)
     if not folder or not source.is_dir():
         print(f"got {folder!r}, expected a folder of notebooks: make grade SUBMISSIONS=folder")
         return 2
-    if shutil.which("bwrap") is None:
-        print("The sandbox is missing. It needs Linux and bubblewrap: apt-get install bubblewrap")
+    problem = missing_sandbox()
+    if problem:
+        print(problem)
         return 2
     target = source.with_name(source.name + "-grades")
     kept = target / "finished"
@@ -290,13 +306,10 @@ def main(folder: str) -> int:
     waiting = {path: student for path, student in submissions(source).items() if not places[path].exists()}
     print(f"{len(places)} submissions, {len(places) - len(waiting)} of them graded already")
     pool = ThreadPoolExecutor(os.cpu_count())
-    futures = {pool.submit(grade, path, student, known): path for path, student in waiting.items()}
+    futures = [pool.submit(finish, path, student, known, places[path]) for path, student in waiting.items()]
     try:
         for future in tqdm(as_completed(futures), total=len(futures), unit="submission", disable=not futures):
-            text = json.dumps(asdict(future.result()), ensure_ascii=False, indent=1)
-            part = places[futures[future]].with_suffix(".part")
-            part.write_text(text, encoding="utf-8")
-            part.replace(places[futures[future]])
+            future.result()
     except KeyboardInterrupt:
         print("\ninterrupted; the same command goes on from here")
     finally:
