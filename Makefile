@@ -67,10 +67,11 @@ compat:  ## unit tests and one chapter with the oldest versions that pyproject.t
 repo-url: $(READY)  ## move the project: make repo-url URL=https://github.com/owner/name
 	$(BIN)/python tools/repo_url.py "$(URL)"
 
-bench: book  ## time fit, the VAE, bits-back coding, every chapter and explorable, beside the usual way and the limits
+bench: book  ## time fit, the VAE, bits-back coding, chapters, explorables and grading, beside the limits
 	$(BIN)/python benchmarks/throughput.py
 	$(BIN)/python benchmarks/vae.py
 	$(BIN)/python benchmarks/explorables.py
+	$(BIN)/python benchmarks/grading.py
 
 clean:  ## delete what was built and the virtual environments
 	rm -rf _build .venv .venv-compat .pytest_cache .ruff_cache .hypothesis
