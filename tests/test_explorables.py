@@ -462,7 +462,7 @@ def test_a_page_carries_at_most_700_kilobytes_for_its_explorables():
 @pytest.mark.parametrize(("page", "text"), STORED, ids=lambda value: value[:12] if value[0].isdigit() else "")
 def test_without_scripts_a_figure_with_alt_text_stands_in_its_place(browser, html, page, text):
     alt = unescape(re.search(r'alt="([^"]+)"', text)[1])
-    path = next(html.rglob(f"{page}.html"))
+    path = next(html.glob(f"book/part*/{page}.html"))
     with opened(browser, path.as_uri(), DESKTOP, java_script_enabled=False) as opened_page:
         picture = opened_page.get_by_alt_text(alt, exact=True)
         assert picture.is_visible()

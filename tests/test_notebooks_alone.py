@@ -96,7 +96,8 @@ def test_a_notebook_runs_alone_and_installs_the_package_without_touching_torch(p
     shutil.copy(path, folder)
     notebook = nbformat.read(folder / path.name, as_version=4)
     notebook.cells.append(nbformat.v4.new_code_cell(LAST))
-    torch_file, package_file, data = run(python, notebook, folder).cells[-1].outputs[0].text.split()
+    printed = [out.text for out in run(python, notebook, folder).cells[-1].outputs if out.name == "stdout"]
+    torch_file, package_file, data = "".join(printed).split()
     assert Path(torch_file).parent.parent == tmp_path / "libraries"
     assert Path(package_file).parent.parent == own
     assert data == "digits"
