@@ -51,7 +51,7 @@ export function render({ model, el }) {
       <table><thead><tr><th>symbol</th><th>probability</th><th>surprise</th><th>Huffman</th><th>kept: ideal, word</th></tr></thead><tbody>
         ${symbols.map((name, place) => `<tr><th scope="row">${name}</th>
           <td class="slide"><div class="chosen"><input type="range" min="0" max="100" step="0.5" aria-label="Probability of ${name} in per cent" data-symbol="${place}"><span class="number small chance"></span></div></td>
-          <td class="surprise" data-name="surprise"></td><td data-name="word"><code class="word"></code></td><td data-name="kept"><span class="ideal"></span>, <code class="kept"></code></td></tr>`).join("")}</tbody></table>
+          <td class="surprise" data-name="bits"></td><td data-name="word"><code class="word"></code></td><td data-name="kept"><span class="ideal"></span>, <code class="kept"></code></td></tr>`).join("")}</tbody></table>
       <div class="row"><button type="button" class="keep">Keep these codes</button><button type="button" class="even">All equal</button>
         ${presets.map(([name], place) => `<button type="button" data-preset="${place}">${name}</button>`).join("")}<button type="button" class="reset">Start again</button></div>
       <div class="bars number" role="list"></div>
