@@ -149,6 +149,24 @@ def test_noise_of_ones_own_is_told():
     assert "gives another result each time" in ae.exercises.check("reparameterize", draws).message
 
 
+def test_an_input_that_is_made_to_want_gradients_is_told():
+    def marks(mu, log_var, epsilon):
+        return mu.requires_grad_() + (log_var / 2).exp() * epsilon
+
+    assert "switches on requires_grad for its input `mu`" in ae.exercises.check("reparameterize", marks).message
+
+
+def test_one_number_where_two_tensors_are_wanted_is_told():
+    verdict = ae.exercises.check("pathwise_gradient", lambda mu, log_var, epsilon: torch.tensor(1.0))
+    assert "expected 2 things" in verdict.message
+
+
+def test_of_many_numbers_the_worst_is_shown():
+    found, right = [torch.zeros(3, 4), torch.ones(3, 4)], [torch.eye(3, 4), torch.zeros(3, 4)]
+    message = checking._describe(QUESTIONS["lerp"], cases("lerp")[:2], found, right, [False, False])
+    assert "you return 0 at place [0, 0], right is 1" in message
+
+
 def test_an_unknown_question_is_refused():
     with pytest.raises(ValueError, match="got 'entopy', expected one of entropy"):
         ae.exercises.check("entopy", None)

@@ -213,7 +213,7 @@ QUESTIONS = {
             "the gradient comes through the encoder's W alone. W stands in x̂ twice, and the decoder is W too": (
                 lambda w, x, lr: w - lr * _gradient(w, x, _encoder_only)
             ),
-            "the step is half of what it should be. There is no ½ in the error of question 1": (
+            "the step is half of what it should be. There is no ½ in the error of 2.1": (
                 lambda w, x, lr: w - lr / 2 * _gradient(w, x)
             ),
             "you subtract the mean of the images. PCA does; the formula here has no mean": (

@@ -128,6 +128,9 @@ QUESTIONS: dict[str, Question] = {
             "log σ², so what do you get without halving it first?": lambda mu, log_var: (
                 0.5 * (mu**2 + (log_var / 2).exp() - 1 - log_var).sum(1)
             ),
+            "you use exp(log_var) as σ, in the logarithm too: it is σ². Your clouds are too wide or too narrow": (
+                lambda mu, log_var: _kl(mu, 2 * log_var)
+            ),
             "`log_var` is used as if it were σ² itself. It is the logarithm, and may be negative": lambda mu, log_var: (
                 0.5 * (mu**2 + log_var - 1 - log_var.log()).sum(1)
             ),

@@ -123,6 +123,14 @@ def _examine(question: Question, answer: Any, seed: int, deadline: float, call: 
         except Hint as hint:
             made = _mistake(question, cases[:number], found, right)  # wrong before it failed
             raise Hint(made or f"{hint} (for {_call_text(question, case)})") from None
+        marked = [
+            n
+            for n, a, b in zip(question.arguments, given, case, strict=False)
+            if _wants_gradient(a) > _wants_gradient(b)
+        ]
+        if marked:
+            named = f"switches on requires_grad for its input `{', '.join(marked)}`"
+            raise Hint(f"{named}: it would stay on, and gradients would add up. Work on a detached copy")
         if found[-1] is None or found[-1] is Ellipsis or found[-1] is NotImplemented:
             if number == 0:
                 raise Missing
@@ -139,6 +147,10 @@ def _examine(question: Question, answer: Any, seed: int, deadline: float, call: 
     if made is None and not _same(call(answer, copy.deepcopy(cases[0]), deadline), found[0], 1e-9):
         made = "gives another result each time for the same input: draw no noise of your own, take what is handed in"
     raise Hint(made or _describe(question, cases, found, right, good))
+
+
+def _wants_gradient(value: Any) -> bool:
+    return isinstance(value, Tensor) and value.requires_grad
 
 
 def _mistake(question: Question, cases: list[tuple], found: list, right: list) -> str | None:
@@ -176,8 +188,14 @@ def _describe(question: Question, cases: list[tuple], found: list, right: list, 
     if len(found) > 2 and alike:
         return f"returns the same for every input: does it use `{', '.join(question.arguments)}` at all?"
     if good[0] and not any(good[1:]):
-        told = "right for the first example and wrong for all others: is a result written into the code?"
-        return f"{told} {where}, right is {_show(wanted)}"
+        told = (
+            "right for the first example only. Is a result written into the code, or is the example too special to show"
+        )
+        return f"{told} the mistake? {where} you return {_show(got)}, right is {_show(wanted)}"
+    if _shape(got) is not None and _array(got).size > 8:  # too many to print: the one that is worst
+        worst = np.unravel_index(np.abs(_array(got) - _array(wanted)).argmax(), _array(got).shape)
+        place = ", ".join(map(str, worst))
+        return f"{where} you return {_array(got)[worst]:.6g} at place [{place}], right is {_array(wanted)[worst]:.6g}"
     return f"{where} you return {_show(got)}, right is {_show(wanted)}"
 
 
@@ -185,7 +203,7 @@ def _kind_problem(got: Any, wanted: Any) -> str | None:
     if isinstance(wanted, str | bool) or isinstance(got, str | bool):
         return None if type(got) is type(wanted) else f"returns {_show(got)}, expected something like {_show(wanted)}"
     if _is_sequence(wanted):
-        if not hasattr(got, "__len__") or len(got) != len(wanted):
+        if _length(got) != len(wanted):
             return f"returns {_show(got)}, expected {len(wanted)} things: {_show(wanted)}"
         return next((f"part {n + 1} {p}" for n, p in enumerate(map(_kind_problem, got, wanted)) if p), None)
     mine, theirs = _shape(got), _shape(wanted)
@@ -203,6 +221,14 @@ def _name(value: Any) -> str:
 def _is_sequence(value: Any) -> bool:
     """Return whether this is a list or tuple of several things, and not of numbers."""
     return isinstance(value, list | tuple) and not all(isinstance(part, int | float) for part in value)
+
+
+def _length(value: Any) -> int | None:
+    """Return how many parts a value has, None if it has none; a single number in a tensor has none."""
+    try:
+        return len(value)
+    except TypeError:
+        return None
 
 
 def _shape(value: Any) -> tuple[int, ...] | None:
@@ -240,8 +266,9 @@ def _same(one: Any, other: Any, tolerance: float) -> bool:
         close = {"rtol": tolerance, "atol": tolerance, "equal_nan": True}
         return bool(np.allclose(_array(one), _array(other), **close))
     if _is_sequence(one) or _is_sequence(other):  # parts of different shapes
-        sized = hasattr(one, "__len__") and hasattr(other, "__len__") and len(one) == len(other)
-        return sized and all(_same(a, b, tolerance) for a, b in zip(one, other, strict=True))
+        return _length(one) == _length(other) is not None and all(
+            _same(a, b, tolerance) for a, b in zip(one, other, strict=True)
+        )
     return one is other or (shapes == (None, None) and type(one) is type(other) and not tolerance)
 
 

@@ -109,6 +109,11 @@ def kl_with_variance_squared(mu, log_var):
     return 0.5 * (mu**2 + sigma**2 - 1 - log_var).sum(1)
 
 
+def kl_by_library_with_variance(mu, log_var):
+    cloud = torch.distributions.Normal(mu, log_var.exp())
+    return torch.distributions.kl_divergence(cloud, torch.distributions.Normal(0.0, 1.0)).sum(1)
+
+
 def kl_with_sigma(mu, log_var):
     sigma = torch.exp(0.5 * log_var)
     return 0.5 * (mu**2 + sigma - 1 - log_var).sum(1)
@@ -200,6 +205,7 @@ WRONG = {
         (lambda mu, v: -0.5 * torch.sum(1 + v - mu**2 - v.exp()), "for all images, their sum"),
         (kl_with_variance_squared, "squared once too often"),
         (kl_with_sigma, "σ stands where σ² belongs"),
+        (kl_by_library_with_variance, "you use exp(log_var) as σ"),
         (lambda mu, v: 0.5 * (mu**2 + v - 1 - v.log()).sum(1), "as if it were σ² itself"),
         (kl_with_log_sigma, "log σ stands where log σ² belongs"),
         (lambda mu, v: 0.5 * (mu**2 + v.exp() - 1 + v).sum(1), "check the sign of log σ²"),
