@@ -8,6 +8,7 @@ import nbformat
 import pytest
 from bs4 import BeautifulSoup
 from pages import DESKTOP, PHONE, opened, served
+from playwright.sync_api import expect
 
 PATHS = chapters.notebooks()
 HEADINGS = {"before": "## What do you expect?", "after": "## Check yourself"}
@@ -78,7 +79,7 @@ def test_a_quiz_answers_back_and_counts(browser, html, path, viewport):
                 right = section.locator(f'details[name="{name}"].right')
                 if question == 0:  # the first one wrong, then right: only the first try counts
                     wrong.locator("summary").click()
-                    assert wrong.get_by_text("No.", exact=True).is_visible()
+                    expect(wrong.get_by_text("No.", exact=True)).to_be_visible()
                 right.locator("summary").focus()
                 page.keyboard.press("Enter")
                 assert right.get_by_text("Right.", exact=True).is_visible()
@@ -86,7 +87,9 @@ def test_a_quiz_answers_back_and_counts(browser, html, path, viewport):
                     "one option of a question is open at a time"
                 )
             score = f"{len(questions) - 1} of {len(questions)} right at the first try."
-            assert section.get_by_role("status").inner_text() == score
+            expect(section.get_by_role("status")).to_have_text(
+                score
+            )  # the browser tells of an opened option a moment later
 
 
 def test_quizzes_need_no_script(browser, html):
@@ -94,7 +97,7 @@ def test_quizzes_need_no_script(browser, html):
     with opened(browser, (html / entry).as_uri(), java_script_enabled=False) as page:
         option = page.locator(".quiz details").first
         option.locator("summary").click()
-        assert option.locator("p").is_visible()
+        expect(option.locator("p")).to_be_visible()
 
 
 def test_formulas_in_explanations_are_set(html):

@@ -207,6 +207,7 @@ class Session:
 
     def judge(self, name: str) -> checking.Verdict:
         """Return the verdict on one question, with cases that nobody could know."""
+        self._ready()  # so that the time for the question does not begin while a sandbox still starts
         return checking.judge(
             name,
             QUESTIONS[name],
