@@ -156,6 +156,16 @@ def test_an_input_that_is_made_to_want_gradients_is_told():
     assert "switches on requires_grad for its input `mu`" in ae.exercises.check("reparameterize", marks).message
 
 
+def test_a_missing_detach_is_told():
+    def keeps_history(weight, images, lr):
+        weight = weight.clone().requires_grad_()
+        cost = (images - images @ weight @ weight.T).square().sum(1).mean()
+        return weight - lr * torch.autograd.grad(cost, weight)[0]
+
+    assert "still drags its gradient history along" in ae.exercises.check("training_step", keeps_history).message
+    assert ae.exercises.check("training_step", lambda *args: keeps_history(*args).detach()).right
+
+
 def test_one_number_where_two_tensors_are_wanted_is_told():
     verdict = ae.exercises.check("pathwise_gradient", lambda mu, log_var, epsilon: torch.tensor(1.0))
     assert "expected 2 things" in verdict.message

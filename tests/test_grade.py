@@ -1,13 +1,17 @@
 """Grading a folder: broken and hostile submissions cost nobody else anything, and gain nothing."""
 
 import csv
+import io
 import os
 import socket
 import threading
 
 import grade
+import grade_worker
 import nbformat
+import numpy as np
 import pytest
+import torch
 from exercises import MASTERS, STUDENTS
 
 NAME = "01-encoding-and-entropy.ipynb"
@@ -180,6 +184,23 @@ def test_an_interrupted_run_keeps_what_is_finished_and_goes_on(tmp_path, monkeyp
     monkeypatch.setattr(grade, "grade", lambda path, student, known: grade.Grade(student, known[0].name))
     assert grade.main(str(tmp_path / "week")) == 0
     assert "1 of them graded already" in capsys.readouterr().out
+
+
+def test_a_message_brings_numbers_and_the_mark_of_a_gradient_and_nothing_that_runs():
+    weight = torch.ones(2, 3, requires_grad=True)
+    value = (2 * weight, [1, 2.5, None, "text"], object(), 1 << 5000, np.arange(3), {"a": 1})
+    pipe = io.BytesIO()
+    grade_worker.write(pipe, grade_worker.plain(value))
+    pipe.seek(0)
+    tensor, parts, thing, whole, array, table = grade_worker.read(pipe)
+    assert tensor.requires_grad
+    assert tensor.is_leaf
+    assert torch.equal(tensor.detach(), torch.full((2, 3), 2.0))
+    assert (parts, array.tolist()) == ([1, 2.5, None, "text"], [0, 1, 2])
+    assert (thing, table) == ("a object object", "a dict object")
+    assert whole == "a whole number of 5001 binary digits"
+    with pytest.raises(EOFError):
+        grade_worker.read(pipe)
 
 
 @pytest.mark.parametrize("folder", ["", "/no/such/folder"])

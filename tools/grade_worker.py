@@ -54,8 +54,8 @@ def plain(value: Any) -> Any:
         return f"a whole number of {value.bit_length()} binary digits"  # more than the grader reads
     if isinstance(value, PLAIN):
         return value
-    if isinstance(value, torch.Tensor):
-        return value.detach().cpu().clone()
+    if isinstance(value, torch.Tensor):  # without its history, but with the mark that it has one
+        return value.detach().cpu().clone().requires_grad_(value.requires_grad)
     if isinstance(value, np.ndarray | np.generic) and value.dtype.kind in "biuf":
         return torch.as_tensor(value.copy())
     if isinstance(value, list | tuple) and len(value) <= 100_000:

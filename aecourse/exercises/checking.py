@@ -142,6 +142,10 @@ def _examine(question: Question, answer: Any, seed: int, deadline: float, call: 
             )
     good = [_same(*both, question.tolerance) for both in zip(found, right, strict=True)]
     if all(good):
+        if any(_wants_gradient(value) for value in found) and not any(
+            _wants_gradient(each) for case in cases for each in case
+        ):
+            raise Hint("the numbers are right, but the result still drags its gradient history along: detach it")
         return len(cases)
     made = _mistake(question, cases, found, right)
     if made is None and not _same(call(answer, copy.deepcopy(cases[0]), deadline), found[0], 1e-9):
@@ -150,6 +154,8 @@ def _examine(question: Question, answer: Any, seed: int, deadline: float, call: 
 
 
 def _wants_gradient(value: Any) -> bool:
+    if isinstance(value, list | tuple):
+        return any(map(_wants_gradient, value))
     return isinstance(value, Tensor) and value.requires_grad
 
 
