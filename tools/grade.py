@@ -303,8 +303,9 @@ def main(folder: str) -> int:
     kept = target / "finished"
     kept.mkdir(parents=True, exist_ok=True)
     known, current = exercises(), version()
-    places = {path: kept / f"{_key(path, student, current)}.json" for path, student in submissions(source).items()}
-    waiting = {path: student for path, student in submissions(source).items() if not places[path].exists()}
+    students = submissions(source)
+    places = {path: kept / f"{_key(path, student, current)}.json" for path, student in students.items()}
+    waiting = {path: student for path, student in students.items() if not places[path].exists()}
     print(f"{len(places)} submissions, {len(places) - len(waiting)} of them graded already")
     pool = ThreadPoolExecutor(os.cpu_count())
     futures = [pool.submit(finish, path, student, known, places[path]) for path, student in waiting.items()]
