@@ -4,7 +4,22 @@ Chapters import it whole, `import aecourse as ae`, and drive it: `ae.data.load`,
 `ae.training.fit`, `ae.evaluate.…`, `ae.plots.…`.
 """
 
-from . import checkpoint, coding, data, evaluate, exercises, losses, models, plots, training, widgets
+from . import (
+    checkpoint,
+    coding,
+    data,
+    evaluate,
+    exercises,
+    family,
+    keypoints,
+    losses,
+    models,
+    music,
+    plots,
+    shapes,
+    training,
+    widgets,
+)
 from .show import claims, show
 
 __version__ = "0.1.0"
@@ -15,9 +30,13 @@ __all__ = [
     "data",
     "evaluate",
     "exercises",
+    "family",
+    "keypoints",
     "losses",
     "models",
+    "music",
     "plots",
+    "shapes",
     "show",
     "training",
     "widgets",

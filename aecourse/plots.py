@@ -298,6 +298,86 @@ def shares(rows: Mapping[str, Sequence[float]], columns: Sequence[str], *, x: st
     return figure
 
 
+@rc_context(STYLE)
+def landscapes(
+    maps: Mapping[str, Tensor],
+    *,
+    label: str,
+    points: Tensor | Mapping[str, Tensor] | None = None,
+    size: tuple[float, float] = (0.0, 1.0),
+) -> Figure:
+    """Draw named functions of two numbers side by side on one colour scale, with points on them.
+
+    Args:
+        maps: name → values `(H, W)` at places spread evenly over a square, the first row at the bottom.
+        label: what the colours mean.
+        points: `(N, 2)` for all maps, or name → points.
+        size: where the square begins and ends, the same along both axes.
+    """
+    figure, axes = _panels(1, len(maps), width=2.4, height=2.6)
+    low = min(float(values.min()) for values in maps.values())
+    high = max(float(values.max()) for values in maps.values())
+    for axis, (title, values) in zip(axes, maps.items(), strict=True):
+        drawn = axis.imshow(values.numpy(), cmap="cividis", vmin=low, vmax=high, origin="lower", extent=size * 2)
+        here = points.get(title) if isinstance(points, Mapping) else points
+        if here is not None:
+            axis.scatter(*here.numpy().T, s=3, color="white", linewidths=0)
+        axis.set(title=title, xlabel="$x_1$", xlim=size, ylim=size)
+    axes[0].set_ylabel("$x_2$")
+    for axis in axes[1:]:
+        axis.set_yticks([])
+        axis.set_ylabel("$x_2$")
+    figure.colorbar(drawn, ax=axes, label=label, shrink=0.7)
+    return figure
+
+
+@rc_context(STYLE)
+def piano_rolls(pieces: Mapping[str, Tensor], *, steps_per_beat: int = 2) -> Figure:
+    """Draw pieces of music for four voices side by side, at most three in a row: time to the right, pitch upwards.
+
+    Args:
+        pieces: `{"Bach": (steps, 4), …}`: MIDI pitches from soprano to bass, −1 for a rest.
+        steps_per_beat: where the time axis has its ticks.
+    """
+    columns = min(3, len(pieces))
+    figure, axes = _panels(-(-len(pieces) // columns), columns, width=6.6 / columns, height=2.4)
+    for axis in axes[len(pieces) :]:
+        axis.remove()
+    sung = [int(pitch) for rows in pieces.values() for pitch in rows.flatten() if pitch >= 0]
+    for axis, (label, rows) in zip(axes, pieces.items(), strict=False):
+        for voice, name in enumerate(("soprano", "alto", "tenor", "bass")):
+            steps = [step for step in range(len(rows)) if rows[step, voice] >= 0]
+            pitches = [int(rows[step, voice]) for step in steps]
+            axis.bar(
+                [(step + 0.5) / steps_per_beat for step in steps],
+                [0.9] * len(steps),
+                width=1 / steps_per_beat,
+                bottom=[pitch - 0.45 for pitch in pitches],
+                color=COLOURS[voice],
+                label=name,
+            )
+        axis.set_title(label, loc="left")
+        axis.set(xlabel="beats", ylabel="pitch (MIDI)", xlim=(0, len(rows) / steps_per_beat))
+        axis.set_ylim(min(sung, default=48) - 2, max(sung, default=72) + 2)
+    figure.legend(*axes[0].get_legend_handles_labels(), ncols=4, loc="outside lower center")
+    return figure
+
+
+@rc_context(STYLE)
+def marked(pictures: Tensor, points: Mapping[str, Tensor], *, columns: int = 6) -> Figure:
+    """Draw images `(N, 1, H, W)` with named sets of key points `(N, K, 2)` on them, x and y in pixels."""
+    figure, axes = _panels(-(-len(pictures) // columns), columns, width=1.05, height=1.05)
+    for axis in axes:
+        _bare(axis)
+    for number, (axis, picture) in enumerate(zip(axes, pictures, strict=False)):
+        axis.imshow(picture[0].numpy(), vmin=0, vmax=1, interpolation="nearest")
+        for place, (label, found) in enumerate(points.items()):
+            places, marker, colour = found[number].T.numpy(), "+x1"[place % 3], COLOURS[place]
+            axis.scatter(*places, s=30, marker=marker, color=colour, linewidths=1.3, label=label)
+    figure.legend(*axes[0].get_legend_handles_labels(), ncols=len(points), loc="outside lower center")
+    return figure
+
+
 def _colour(label: int) -> str:
     return COLOURS[label % len(COLOURS)]
 

@@ -22,6 +22,7 @@ PAGES = {
     "reparameterize": "part3-variational/05-from-points-to-distributions",
     "beta": "part3-variational/06-the-kl-term-and-the-elbo",
     "travel": "part3-variational/07-generating-and-travelling",
+    "player": "part4-variants/16-music",
 }
 NETWORKS = {"autoencoder": "autoencoder", "VAE, reconstruction alone": "vae-reconstruction-alone", "VAE": "vae"}
 

@@ -28,6 +28,7 @@ RUN = History(
 )
 
 # One call of every public function of the module, with as much in it as a chapter would draw.
+CHORALE = torch.tensor([[72, 67, 64, 48], [74, 67, 62, 47], [-1, 67, 64, 48]])
 DRAWINGS = {
     "history": lambda digits: plots.history(RUN),
     "images": lambda digits: plots.images({"original": digits.test_images, "again": digits.test_images}),
@@ -44,9 +45,16 @@ DRAWINGS = {
     "shares": lambda digits: plots.shares({"2 → 5": SHARES, "5 → 2": SHARES[::-1]}, "012", x="seen", y="path"),
     "loops": lambda digits: plots.loops({"PCA": LOOP, "net": 2 * LOOP}, ANGLES),
     "histograms": lambda digits: plots.histograms({"digits": SCORES, "letters": SCORES + 5}, x="error"),
+    "marked": lambda digits: plots.marked(
+        digits.test_images[:9], {"true": 28 * POINTS[:9, None].sigmoid(), "found": 14 + POINTS[:27].reshape(9, 3, 2)}
+    ),
+    "piano_rolls": lambda digits: plots.piano_rolls({"up": CHORALE, "down": CHORALE.flip(0)}),
     "roc": lambda digits: plots.roc({"net": (SCORES, SCORES + 3)}),
     "heatmaps": lambda digits: plots.heatmaps(
         {"mean": digits.test_images.mean((0, 1)), "spread": digits.test_images.std((0, 1))}, label="grey"
+    ),
+    "landscapes": lambda digits: plots.landscapes(
+        {"one": digits.test_images.mean((0, 1)), "two": digits.test_images.std((0, 1))}, label="grey", points=POINTS
     ),
 }
 
@@ -93,7 +101,7 @@ def test_the_same_call_draws_the_same_bytes(name, digits):
     assert first == again
 
 
-@pytest.mark.parametrize("name", sorted(set(DRAWINGS) - {"images", "grid", "heatmaps"}))
+@pytest.mark.parametrize("name", sorted(set(DRAWINGS) - {"images", "grid", "heatmaps", "marked"}))
 def test_every_axis_has_a_name(name, digits):
     panels = [axes for axes in DRAWINGS[name](digits).axes if axes.get_label() != "<colorbar>"]
     assert all(axes.get_xlabel() for axes in panels)

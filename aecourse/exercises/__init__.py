@@ -8,10 +8,46 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import chapter1, chapter2, chapter3, chapter4, chapter5, chapter6, chapter7, chapter8
+from . import (
+    chapter1,
+    chapter2,
+    chapter3,
+    chapter4,
+    chapter5,
+    chapter6,
+    chapter7,
+    chapter8,
+    chapter9,
+    chapter10,
+    chapter11,
+    chapter12,
+    chapter13,
+    chapter14,
+    chapter15,
+    chapter16,
+    chapter17,
+)
 from .checking import Question, Verdict, judge
 
-CHAPTERS = (chapter1, chapter2, chapter3, chapter4, chapter5, chapter6, chapter7, chapter8)
+CHAPTERS = (
+    chapter1,
+    chapter2,
+    chapter3,
+    chapter4,
+    chapter5,
+    chapter6,
+    chapter7,
+    chapter8,
+    chapter9,
+    chapter10,
+    chapter11,
+    chapter12,
+    chapter13,
+    chapter14,
+    chapter15,
+    chapter16,
+    chapter17,
+)
 QUESTIONS: dict[str, Question] = {
     name: question for chapter in CHAPTERS for name, question in chapter.QUESTIONS.items()
 }

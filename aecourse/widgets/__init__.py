@@ -1,12 +1,12 @@
 """Figures that answer back, in the built page without a kernel and in notebooks: one ES module each.
 
-`codes`, `draw`, `travel`, `reparameterize` and `beta` return what a notebook shows; `export` makes any small
+`codes`, `draw`, `travel`, `reparameterize`, `beta` and `player` return what a notebook shows; `export` makes any small
 network of the course travel with a page; `pad` is the drawing pad that Python can read.
 """
 
 from __future__ import annotations
 
-from .explorables import Explorable, beta, codes, draw, reparameterize, travel
+from .explorables import Explorable, beta, codes, draw, player, reparameterize, travel
 from .weights import Exported, export, restore, trained
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "draw",
     "export",
     "pad",
+    "player",
     "reparameterize",
     "restore",
     "trained",

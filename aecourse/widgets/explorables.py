@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 
-from .. import coding, evaluate, plots
+from .. import coding, evaluate, music, plots
 from ..data import Dataset
 from .weights import Exported, _array, _text, restore, trained
 
@@ -199,6 +199,41 @@ def beta(models: Sequence[Exported] | None = None) -> Explorable:
         plots.images(rows, columns=8),
         "The same eight draws from the prior, decoded by networks trained at several β: the greater β, the more "
         "digit-like and the more alike the pictures, until all are one grey blot.",
+    )
+
+
+def player(
+    pieces: Mapping[str, torch.Tensor], *, steps_per_beat: int = 2, beats_per_minute: float = 76
+) -> Explorable:
+    """Return an explorable that shows piano rolls and plays them with sound made in the page.
+
+    Args:
+        pieces: name → int64 `(steps, 4)`: MIDI pitches of soprano, alto, tenor and bass, −1 for a rest.
+        steps_per_beat: rows per beat: 2 for eighth notes and a beat of a quarter.
+        beats_per_minute: how fast.
+
+    Raises:
+        ValueError: if there is no piece, one has another shape or no steps, or the tempo is not above 0.
+    """
+    if not pieces:
+        raise ValueError("got no pieces, expected at least one, as in player({'Bach': rows})")
+    if not (steps_per_beat >= 1 and 0 < beats_per_minute < float("inf")):
+        raise ValueError(f"got {steps_per_beat} steps per beat and {beats_per_minute} beats a minute, expected above 0")
+    for name, rows in pieces.items():
+        if not len(music.check_rows(rows)):
+            raise ValueError(f"got no steps in the piece {name!r}, expected at least one")
+    shown = ", ".join(f"{name} ({len(rows)} steps)" for name, rows in pieces.items())
+    return Explorable(
+        "player",
+        module("player.js"),
+        {
+            "pieces": [{"name": name, "rows": rows.tolist()} for name, rows in pieces.items()],
+            "seconds": round(60 / beats_per_minute / steps_per_beat, 4),
+            "beat": steps_per_beat,
+            "colours": plots.COLOURS[:4],
+        },
+        plots.piano_rolls(pieces, steps_per_beat=steps_per_beat),
+        f"Piano rolls for four voices, time to the right and pitch upwards: {shown}.",
     )
 
 

@@ -1,0 +1,202 @@
+"""What can be counted in music: surprise per note for a sceptic's models, accuracy, and how dissonant a chord is.
+
+Every function takes windows `(N, steps, 4)` of MIDI pitches, −1 for a rest, as `aecourse.music.windows` gives them;
+"bits per note" counts every voice at every step, and rests as notes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from .. import training
+from ..models.music import RANGES, REST, check_windows, note_names
+
+DISSONANT = (1, 2, 6, 10, 11)
+"""Intervals in semitones, octaves taken off, that clash: seconds, sevenths and the tritone."""
+
+
+class UnigramModel:
+    """The first sceptic: every note is drawn by itself, as often as its voice sings it.
+
+    Args:
+        windows: the notes to count.
+        smoothing: added to every count, so that no note is impossible.
+
+    Raises:
+        ValueError: for bad windows.
+    """
+
+    def __init__(self, windows: Tensor, *, smoothing: float = 0.5):
+        symbols = note_names(windows)
+        self.logs = [_log_shares(symbols[..., voice], size, smoothing) for voice, size in enumerate(_sizes())]
+
+    def nats(self, windows: Tensor) -> Tensor:
+        """Return −log p of every note, `(N, steps, 4)`."""
+        symbols = note_names(windows)
+        return -torch.stack([logs[symbols[..., voice]] for voice, logs in enumerate(self.logs)], 2)
+
+    @torch.no_grad()
+    def sample(self, count: int, steps: int, *, seed: int = 0) -> Tensor:
+        """Return windows `(count, steps, 4)` drawn note by note, at each step the bass first."""
+        generator = torch.Generator().manual_seed(seed)
+        symbols = torch.zeros(count, steps, len(RANGES), dtype=torch.int64)
+        for step in range(steps):
+            for voice in (3, 2, 1, 0):
+                chances = self._logs(symbols, step, voice).exp()
+                symbols[:, step, voice] = torch.multinomial(chances, 1, generator=generator)[:, 0]
+        low = torch.tensor([low for low, _ in RANGES.values()])
+        return torch.where(symbols == 0, REST, symbols - 1 + low)
+
+    def _logs(self, symbols: Tensor, step: int, voice: int) -> Tensor:
+        """Return the log-chances `(count, notes)` of a voice's note, given the symbols drawn so far."""
+        return self.logs[voice].expand(len(symbols), -1)
+
+
+class HoldModel(UnigramModel):
+    """The second: with a fixed chance the last note is held, else a note is drawn as often as its voice sings it."""
+
+    def __init__(self, windows: Tensor, *, smoothing: float = 0.5):
+        super().__init__(windows, smoothing=smoothing)
+        self.chance = float((windows[:, 1:] == windows[:, :-1]).float().mean())
+
+    def nats(self, windows: Tensor) -> Tensor:
+        """Return −log p of every note, `(N, steps, 4)`; the first ones have nothing to hold."""
+        drawn = (-super().nats(windows)).exp()
+        held = (windows[:, 1:] == windows[:, :-1]).float()
+        later = self.chance * held + (1 - self.chance) * drawn[:, 1:]
+        return -torch.cat([drawn[:, :1], later], 1).log()
+
+    def _logs(self, symbols: Tensor, step: int, voice: int) -> Tensor:
+        drawn = super()._logs(symbols, step, voice).exp()
+        if not step:
+            return drawn.log()
+        held = torch.nn.functional.one_hot(symbols[:, step - 1, voice], drawn.shape[1])
+        return (self.chance * held + (1 - self.chance) * drawn).log()
+
+
+class MarkovModel(UnigramModel):
+    """The third: each voice draws its note given its last one, by counting which note followed which.
+
+    Args:
+        windows: the notes to count.
+        smoothing: how many notes' worth of the voice's overall shares are mixed into each row of counts.
+        bass: let the upper voices also know the bass of the same step, as players of a figured bass do.
+    """
+
+    def __init__(self, windows: Tensor, *, smoothing: float = 2.0, bass: bool = False):
+        super().__init__(windows)
+        self.bass = bass
+        symbols = note_names(windows)
+        self.tables = []
+        for voice, size in enumerate(_sizes()):
+            last, now = symbols[:, :-1, voice], symbols[:, 1:, voice]
+            counts = torch.zeros(size, size).index_put_((last, now), torch.tensor(1.0), accumulate=True)
+            table = _mixed(counts, self.logs[voice].exp(), smoothing)
+            if self._knows_bass(voice):
+                low = symbols[:, 1:, 3]
+                counts = torch.zeros(_sizes()[3], size, size)
+                counts.index_put_((low, last, now), torch.tensor(1.0), accumulate=True)
+                table = _mixed(counts, table, smoothing)
+            self.tables.append(table.log())
+
+    def _knows_bass(self, voice: int) -> bool:
+        return self.bass and voice < 3
+
+    def nats(self, windows: Tensor) -> Tensor:
+        """Return −log p of every note, `(N, steps, 4)`; the first ones of a window are drawn as if alone."""
+        symbols = note_names(windows)
+        later = []
+        for voice, table in enumerate(self.tables):
+            place = (symbols[:, :-1, voice], symbols[:, 1:, voice])
+            later.append(-table[(symbols[:, 1:, 3], *place) if self._knows_bass(voice) else place])
+        return torch.cat([super().nats(windows)[:, :1], torch.stack(later, 2)], 1)
+
+    def _logs(self, symbols: Tensor, step: int, voice: int) -> Tensor:
+        if not step:
+            return super()._logs(symbols, step, voice)
+        last = symbols[:, step - 1, voice]
+        return self.tables[voice][(symbols[:, step, 3], last) if self._knows_bass(voice) else last]
+
+
+def bits_per_note(nats: Tensor | float, windows: Tensor) -> float:
+    """Return bits per note from nats: of every note, `(N, steps, 4)`, or their mean per window, as a model's loss.
+
+    Raises:
+        ValueError: for bad windows.
+    """
+    per_window = float(nats.sum() / len(windows)) if isinstance(nats, Tensor) and nats.dim() else float(nats)
+    return per_window / math.log(2) / check_windows(windows)[0].numel()
+
+
+def elbo_bits(model: nn.Module, windows: Tensor, *, seed: int = 0) -> dict[str, float]:
+    """Return a `MusicVAE`'s bill in bits per note: `total`, `reconstruction` and `kl`, with β = 1 whatever it had.
+
+    The total is an upper bound on the model's −log p(x): its negative ELBO.
+    """
+    terms = training.mean_loss(model, windows, seed=seed)
+    bits = {name: bits_per_note(terms[name], windows) for name in ("reconstruction", "kl")}
+    return {"total": sum(bits.values()), **bits}
+
+
+def note_accuracy(found: Tensor, windows: Tensor) -> dict[str, float]:
+    """Return the share of right notes of each voice, and of "all", from 0 to 1.
+
+    Raises:
+        ValueError: for bad windows, or if there are not as many of each.
+    """
+    if check_windows(found).shape != check_windows(windows).shape:
+        raise ValueError(f"got {tuple(found.shape)} and {tuple(windows.shape)}, expected two equal shapes")
+    shares = (found.cpu() == windows.cpu()).float().mean((0, 1)).tolist()
+    return {**dict(zip(RANGES, shares, strict=True)), "all": sum(shares) / len(shares)}
+
+
+def dissonance(windows: Tensor) -> Tensor:
+    """Return for each window the share of sounding pairs of voices that form a second, a seventh or a tritone, `(N,)`.
+
+    NaN for a window in which no two voices ever sound together.
+    """
+    return _pairs(windows, lambda interval: torch.isin(interval % 12, torch.tensor(DISSONANT)))
+
+
+def off_scale(windows: Tensor) -> Tensor:
+    """Return for each window the share of notes outside the major scale that fits it best, `(N,)`.
+
+    A minor key counts as the major key with the same notes, so its raised leading tone is outside.
+    """
+    sung = check_windows(windows).cpu().flatten(1)
+    classes = torch.stack([((sung % 12 == tone) & (sung != REST)).sum(1) for tone in range(12)], 1).float()
+    scales = torch.zeros(12, 12)
+    for tonic in range(12):
+        scales[tonic, [(tonic + step) % 12 for step in (0, 2, 4, 5, 7, 9, 11)]] = 1
+    return 1 - (classes @ scales.T).amax(1) / classes.sum(1)
+
+
+def changes(windows: Tensor) -> Tensor:
+    """Return for each window the share of steps, the first left out, at which a voice moves, `(N,)`."""
+    windows = check_windows(windows).cpu()
+    return (windows[:, 1:] != windows[:, :-1]).float().mean((1, 2))
+
+
+def _pairs(windows: Tensor, judge: Callable[[Tensor], Tensor]) -> Tensor:
+    windows = check_windows(windows).cpu()
+    one, other = torch.combinations(torch.arange(len(RANGES))).T
+    first, second = windows[..., one], windows[..., other]
+    both = (first != REST) & (second != REST)
+    return (judge((first - second).abs()) & both).float().sum((1, 2)) / both.float().sum((1, 2))
+
+
+def _sizes() -> list[int]:
+    return [high - low + 2 for low, high in RANGES.values()]
+
+
+def _log_shares(symbols: Tensor, size: int, smoothing: float) -> Tensor:
+    counts = torch.bincount(symbols.flatten(), minlength=size) + smoothing
+    return (counts / counts.sum()).log()
+
+
+def _mixed(counts: Tensor, shares: Tensor, smoothing: float) -> Tensor:
+    return (counts + smoothing * shares) / (counts.sum(-1, keepdim=True) + smoothing)

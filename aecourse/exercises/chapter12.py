@@ -1,0 +1,146 @@
+"""The questions of chapter 12: cutting an image into tokens, attention, and a loss on what was hidden."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from .. import models
+from .checking import Question
+
+
+def _pictures(random: torch.Generator) -> list[tuple]:
+    count = torch.arange(16.0).reshape(1, 1, 4, 4)
+    shapes = [((3, 1, 4, 4), 2), ((2, 1, 6, 9), 3), ((1, 1, 28, 28), 4), ((5, 1, 8, 4), 4), ((2, 1, 6, 8), 1)]
+    drawn = [(torch.rand(shape, generator=random), size) for shape, size in shapes]
+    return [(count, 2), (torch.arange(48.0).reshape(2, 1, 4, 6), 2), *drawn]
+
+
+def _sets(random: torch.Generator) -> list[tuple]:
+    corner = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
+    fixed = [(corner, corner, corner), (3 * corner[:2], corner, torch.tensor([[1.0], [2.0], [4.0]]))]
+    sizes = [(4, 5, 3, 2), (2, 6, 9, 1), (5, 5, 4, 4), (1, 7, 16, 3), (6, 2, 5, 8)]
+    return fixed + [
+        tuple(2 * torch.randn(rows, columns, generator=random) for rows, columns in ((q, d), (k, d), (k, v)))
+        for q, k, d, v in sizes
+    ]
+
+
+def _guessed(random: torch.Generator) -> list[tuple]:
+    tokens = torch.tensor([[[0.0, 0.0], [1.0, 1.0], [0.0, 1.0]], [[1.0, 0.0], [0.0, 0.0], [1.0, 1.0]]])
+    fixed = [(torch.zeros(2, 3, 2), tokens, torch.tensor([[0], [2]])), (tokens / 2, tokens, torch.tensor([[1], [0]]))]
+    drawn = []
+    for n, places, width, visible in [(3, 5, 4, 2), (4, 9, 2, 3), (1, 6, 3, 5), (6, 49, 16, 12)]:
+        order = torch.rand(n, places, generator=random).argsort(1)
+        guesses, tokens = torch.rand(2, n, places, width, generator=random).unbind()
+        drawn.append((guesses, tokens, order[:, :visible]))
+    return fixed + drawn
+
+
+def _cut(images: Tensor, size: int) -> Tensor:
+    rows, columns = images.shape[2] // size, images.shape[3] // size
+    return images.reshape(len(images), rows, size, columns, size)  # N, row, down, column, across
+
+
+def _attend(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+    return models.attend(queries, keys, values)[0]
+
+
+def _scaled(power: float):
+    def scaled(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+        return (queries @ keys.T / queries.shape[1] ** power).softmax(1) @ values
+
+    return scaled
+
+
+def _errors(guesses: Tensor, tokens: Tensor) -> Tensor:
+    return (guesses - tokens).square().sum(2)
+
+
+def _is_hidden(tokens: Tensor, visible: Tensor) -> Tensor:
+    return torch.ones(tokens.shape[:2]).scatter(1, visible, 0.0)
+
+
+def _hidden_error(guesses: Tensor, tokens: Tensor, visible: Tensor) -> Tensor:
+    return (_errors(guesses, tokens) * _is_hidden(tokens, visible)).sum() / len(tokens)
+
+
+QUESTIONS: dict[str, Question] = {
+    "patches": Question(
+        "patches(images, size)",
+        _pictures,
+        models.to_patches,
+        {
+            "these are pieces of rows: the pixels were only counted off. A patch has pixels of several rows": (
+                lambda x, s: x.reshape(len(x), -1, s * s)
+            ),
+            "the patches come column by column. Read them as a page: along the top row first": lambda x, s: (
+                _cut(x, s).permute(0, 3, 1, 2, 4).flatten(3).flatten(1, 2)
+            ),
+            "inside each patch rows and columns of pixels are exchanged": lambda x, s: (
+                _cut(x, s).permute(0, 1, 3, 4, 2).flatten(3).flatten(1, 2)
+            ),
+            "rows of an image's patches were mixed: you have the pixels of one patch on the axis of the patches. "
+            "Exchange the last two axes": lambda x, s: models.to_patches(x, s).transpose(1, 2),
+            "each patch is still a square. A token is a list: one axis for all its pixels": lambda x, s: (
+                models.to_patches(x, s).unflatten(2, (s, s))
+            ),
+            "the patches of all images stand in one list. Keep the axis of the images": lambda x, s: models.to_patches(
+                x, s
+            ).flatten(0, 1),
+        },
+    ),
+    "attention": Question(
+        "attention(queries, keys, values)",
+        _sets,
+        _attend,
+        {
+            "the scores are not scaled. In many dimensions they grow, and one key takes everything": _scaled(0),
+            "you divide the scores by d. The spread of a sum of d products grows with the root of d": _scaled(1),
+            "your weights sum to 1 over the queries. Each *query* shares out its attention over the keys": (
+                lambda q, k, v: (q @ k.T / math.sqrt(q.shape[1])).softmax(0) @ v
+            ),
+            "these are the weights: where is read. Asked is what is read": lambda q, k, v: models.attend(q, k, v)[1],
+            "there is no softmax: the weights may be negative and don't sum to 1": lambda q, k, v: (
+                (q @ k.T / math.sqrt(q.shape[1])) @ v
+            ),
+            "you take the value of the best key alone. Every key counts, by its weight": lambda q, k, v: v[
+                (q @ k.T).argmax(1)
+            ],
+            "you read the keys. They only say who is meant; what is read are the values": lambda q, k, v: models.attend(
+                q, k, k
+            )[0],
+            "you scale by the root of the number of keys. What counts is how many numbers a key has": lambda q, k, v: (
+                (q @ k.T / math.sqrt(len(k))).softmax(1) @ v
+            ),
+        },
+    ),
+    "hidden_error": Question(
+        "hidden_error(guesses, tokens, visible)",
+        _guessed,
+        _hidden_error,
+        {
+            "you count all tokens. For a visible one nothing had to be guessed": lambda g, t, v: (
+                _errors(g, t).sum() / len(t)
+            ),
+            "you count the visible tokens. `visible` says which ones are *not* hidden": lambda g, t, v: (
+                _errors(g, t).gather(1, v).sum() / len(t)
+            ),
+            "this is a sum over all images. Asked is the mean over the images": lambda g, t, v: (
+                _hidden_error(g, t, v) * len(t)
+            ),
+            "this is a mean over the hidden tokens. Within an image, sum": lambda g, t, v: (
+                _hidden_error(g, t, v) / (t.shape[1] - v.shape[1])
+            ),
+            "this is a mean over the hidden numbers. Within an image, sum": lambda g, t, v: (
+                _hidden_error(g, t, v) / (t.shape[1] - v.shape[1]) / t.shape[2]
+            ),
+            "you use the mask of the first image for all. Each image has its own": lambda g, t, v: _hidden_error(
+                g, t, v[:1].expand_as(v)
+            ),
+            "the differences are not squared": lambda g, t, v: ((g - t).abs().sum(2) * _is_hidden(t, v)).sum() / len(t),
+        },
+    ),
+}

@@ -1,0 +1,238 @@
+"""Autoencoders whose code is a list of symbols: nearest codebook vectors (VQ-VAE) and rounded numbers (FSQ).
+
+Sources: van den Oord, Vinyals & Kavukcuoglu (2017) for the VQ-VAE, Bengio, Léonard & Courville (2013) for the
+straight-through gradient, Mentzer, Minnen, Agustsson & Tschannen (2024) for FSQ.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Bernoulli
+
+from .. import losses
+from .base import Autoencoder
+from .dense import check_widths, dense_layers
+
+
+def straight_through(soft: Tensor, hard: Tensor) -> Tensor:
+    """Return the values of `hard` with the gradient of `soft`: forwards the step, backwards as if it weren't there."""
+    return soft + (hard - soft).detach()
+
+
+class SymbolAutoencoder(Autoencoder):
+    """What the models with symbols share: dense networks, and a code of `positions` symbols from 0 to `codes` − 1.
+
+    `encode` returns whole numbers, int64 `(N, positions)`, and `decode` takes them.  A subclass says how features
+    become symbols (`choose`) and what the decoder reads for a symbol (`look_up`).
+    """
+
+    def __init__(self, widths: Sequence[int], *, positions: int, codes: int, features: int, read: int, seed: int):
+        super().__init__()
+        check_widths((*widths, positions), self.image_shape)
+        if not isinstance(codes, int) or codes < 2:
+            raise ValueError(f"got codes={codes!r}, expected a whole number of at least 2: one symbol says nothing")
+        self.positions, self.codes = positions, codes
+        self.latent_dim = positions
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(seed)
+            self.encoder = dense_layers((*widths, positions * features))
+            self.decoder = dense_layers((positions * read, *widths[::-1]))
+
+    @property
+    def bits(self) -> float:
+        """The length of a code in bits if every symbol gets a name of the same length: positions · log₂ codes."""
+        return self.positions * math.log2(self.codes)
+
+    def features(self, images: Tensor) -> Tensor:
+        """Return what the encoder says of each position: `(N, positions, features)`, real numbers."""
+        return self.encoder(images.flatten(1)).unflatten(1, (self.positions, -1))
+
+    def choose(self, features: Tensor) -> Tensor:
+        """Return the symbols `(N, positions)` for the encoder's features."""
+        raise NotImplementedError
+
+    def look_up(self, symbols: Tensor) -> Tensor:
+        """Return what the decoder reads for symbols `(N, positions)`: `(N, positions, read)`."""
+        raise NotImplementedError
+
+    def encode(self, images: Tensor) -> Tensor:
+        """Return the symbols of images `(N, 1, 28, 28)`: int64 `(N, positions)`, each from 0 to codes − 1."""
+        return self.choose(self.features(self.check_images(images)))
+
+    def likelihood(self, symbols: Tensor) -> Bernoulli:
+        """Return p(x|symbols): a distribution for each of the pixels `(N, pixels)`, all independent given the code."""
+        read = self.look_up(self.check_latents(symbols)).flatten(1)
+        return Bernoulli(logits=self.decoder(read), validate_args=False)
+
+    def decode(self, symbols: Tensor) -> Tensor:
+        """Return the expected images `(N, 1, 28, 28)` in [0, 1] for symbols `(N, positions)`."""
+        return self.likelihood(symbols).mean.unflatten(1, self.image_shape)
+
+    def check_latents(self, symbols: Tensor) -> Tensor:
+        """Return `symbols` on the model's device, or raise a ValueError that says what is wrong."""
+        return check_symbols(symbols, self.positions, self.codes).to(self.device)
+
+
+class VQVAE(SymbolAutoencoder):
+    """A VQ-VAE: the encoder's vector at each position is replaced by the nearest vector of one common codebook.
+
+    Van den Oord et al. (2017), equation 3: the decoder's gradient passes straight through to the encoder, the
+    codebook loss pulls vectors to the encoder's outputs, the commitment loss pulls the outputs to their vectors.
+
+    Args:
+        widths: units per layer from the pixels to the last hidden layer; the decoder mirrors them.
+        positions: symbols per image.
+        codes: vectors in the codebook.
+        vector_dim: numbers per vector.
+        commitment: the weight of the commitment loss, called β in the paper, where it is 0.25.
+        spread: the first codebook's numbers lie evenly between −spread and spread.
+        seed: fixes the initial weights.
+    """
+
+    def __init__(
+        self,
+        widths: Sequence[int] = (784, 256),
+        *,
+        positions: int = 8,
+        codes: int = 64,
+        vector_dim: int = 4,
+        commitment: float = 1.0,
+        spread: float = 1.0,
+        seed: int = 0,
+    ):
+        super().__init__(widths, positions=positions, codes=codes, features=vector_dim, read=vector_dim, seed=seed)
+        if not (0 <= commitment < math.inf and 0 < spread < math.inf):
+            raise ValueError(
+                f"got commitment={commitment!r} and spread={spread!r}, expected finite numbers, "
+                "the first at least 0 and the second above 0"
+            )
+        self.commitment = float(commitment)
+        random = torch.Generator().manual_seed(seed)
+        self.codebook = nn.Parameter(spread * (2 * torch.rand(codes, vector_dim, generator=random) - 1))
+
+    def choose(self, features: Tensor) -> Tensor:
+        """Return the number of the nearest codebook vector for each feature vector: `(N, positions)`."""
+        # ‖z − e‖² without ‖z‖², which is the same for all vectors e
+        return (self.codebook.square().sum(1) - 2 * features @ self.codebook.T).argmin(2)
+
+    def look_up(self, symbols: Tensor) -> Tensor:
+        """Return the codebook vectors with these numbers."""
+        return self.codebook[symbols]
+
+    def loss(self, images: Tensor) -> dict[str, Tensor]:
+        """Return `total` = `reconstruction` (nats) + `codebook` + commitment weight · `commitment` (squared distances).
+
+        The last two have the same value and different gradients.
+        """
+        vectors = self.features(images)
+        nearest = self.look_up(self.choose(vectors))
+        codebook = losses.squared_error(nearest, vectors.detach())
+        commitment = losses.squared_error(vectors, nearest.detach())
+        logits = self.decoder(straight_through(vectors, nearest).flatten(1))
+        reconstruction = losses.cross_entropy(logits, images.flatten(1))
+        total = reconstruction + codebook + self.commitment * commitment
+        return {"total": total, "reconstruction": reconstruction, "codebook": codebook, "commitment": commitment}
+
+
+class RevivingVQVAE(VQVAE):
+    """A VQ-VAE that, while it trains, moves a vector that nothing chose for `PATIENCE` steps onto an encoder's output.
+
+    A vector that is never the nearest gets no gradient, so it can't come back by itself.  (Dhariwal et al., 2020,
+    section 3.1, call it a random restart.)
+    """
+
+    PATIENCE = 100
+
+    def __init__(self, *args, **settings):
+        super().__init__(*args, **settings)
+        self.register_buffer("idle", torch.zeros(self.codes, dtype=torch.int64))
+
+    def choose(self, features: Tensor) -> Tensor:
+        """Return the number of the nearest vector for each feature vector; in training, note which are in use."""
+        if self.training and torch.is_grad_enabled():
+            self.revive(features.detach().flatten(0, 1))
+        return super().choose(features)
+
+    @torch.no_grad()
+    def revive(self, outputs: Tensor) -> None:
+        """Replace each vector that has been idle for too long by one of the encoder's `outputs` `(…, vector_dim)`."""
+        dead = self.idle >= self.PATIENCE
+        if dead.any():
+            self.codebook[dead] = outputs[torch.randint(len(outputs), (int(dead.sum()),), device=outputs.device)]
+            self.idle[dead] = 0
+        used = super().choose(outputs[None])[0].bincount(minlength=self.codes) > 0
+        self.idle = torch.where(used, 0, self.idle + 1)
+
+
+class FSQ(SymbolAutoencoder):
+    """Finite scalar quantization: each number of a position is bounded and rounded to one of a few levels.
+
+    Mentzer et al. (2024).  The codebook is the grid of all combinations; nothing of it is learnt, so nothing of it
+    can die.  A sigmoid bounds here, where the paper takes a tanh with an offset for even numbers of levels.
+
+    Args:
+        widths, positions, seed: as for `VQVAE`.
+        levels: how many levels each number of a position has; `codes` is their product.
+    """
+
+    def __init__(
+        self,
+        widths: Sequence[int] = (784, 256),
+        *,
+        positions: int = 8,
+        levels: Sequence[int] = (4, 4, 4),
+        seed: int = 0,
+    ):
+        if not levels or any(not isinstance(level, int) or level < 2 for level in levels):
+            raise ValueError(f"got levels {levels!r}, expected one or more whole numbers of at least 2")
+        size = {"features": len(levels), "read": len(levels)}
+        super().__init__(widths, positions=positions, codes=math.prod(levels), **size, seed=seed)
+        self.levels = tuple(levels)
+        self.register_buffer("top", torch.tensor(levels) - 1.0, persistent=False)
+        places = [math.prod(levels[:number]) for number in range(len(levels))]
+        self.register_buffer("places", torch.tensor(places), persistent=False)
+
+    def bound(self, features: Tensor) -> Tensor:
+        """Return each number squeezed between 0 and its highest level."""
+        return self.top * features.sigmoid()
+
+    def choose(self, features: Tensor) -> Tensor:
+        """Return the symbols: the rounded levels of a position, read as the digits of one whole number."""
+        return (self.bound(features).round().long() * self.places).sum(2)
+
+    def look_up(self, symbols: Tensor) -> Tensor:
+        """Return the levels that a symbol stands for, scaled to −1 … 1."""
+        digits = symbols[..., None] // self.places % (self.top.long() + 1)
+        return 2 * digits / self.top - 1
+
+    def loss(self, images: Tensor) -> dict[str, Tensor]:
+        """Return `total` = `reconstruction`, in nats per image: rounding needs no term of its own."""
+        soft = self.bound(self.features(images))
+        rounded = straight_through(soft, soft.round())
+        logits = self.decoder((2 * rounded / self.top - 1).flatten(1))
+        reconstruction = losses.cross_entropy(logits, images.flatten(1))
+        return {"total": reconstruction, "reconstruction": reconstruction}
+
+
+def check_symbols(symbols: Tensor, positions: int, codes: int) -> Tensor:
+    """Return `symbols` unchanged if they are int64 `(N, positions)` from 0 to codes − 1.
+
+    Raises:
+        ValueError: for anything else; the message says what came, what was expected and what to do.
+    """
+    expected = f"int64 symbols of shape (N, {positions}) from 0 to {codes - 1}"
+    if not isinstance(symbols, Tensor):
+        raise ValueError(f"got {type(symbols).__name__}, expected {expected}; use torch.as_tensor(…)")
+    if symbols.dtype != torch.int64:
+        raise ValueError(f"got symbols of dtype {symbols.dtype}, expected {expected}; call .long() on whole numbers")
+    if symbols.dim() != 2 or symbols.shape[1] != positions:
+        hint = "add a batch dimension with symbols[None]" if symbols.shape == (positions,) else "see model.positions"
+        raise ValueError(f"got symbols of shape {tuple(symbols.shape)}, expected {expected}; {hint}")
+    if symbols.numel() and not 0 <= int(symbols.min()) <= int(symbols.max()) < codes:
+        low, high = int(symbols.min()), int(symbols.max())
+        raise ValueError(f"got symbols from {low} to {high}, expected {expected}; was another model's code handed in?")
+    return symbols

@@ -1,0 +1,309 @@
+"""Bach's chorales as tensors in memory, where they came from, and what is done to notes before a model sees them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+import urllib.request
+import warnings
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from platformdirs import user_cache_path
+from torch import Tensor
+
+from . import show
+from .data import _folders, _reason, _searched, _time_limit
+from .models.music import RANGES, REST
+
+URL = "https://raw.githubusercontent.com/czhuang/JSB-Chorales-dataset/master/Jsb16thSeparated.json"
+SHA256 = "79294cc374f9252e95ef4b703161524c1c53dc1f712c236f00f1c1f5d54af5a7"
+_SUNG = {name: (low + 6, high - 6) for name, (low, high) in RANGES.items()}  # in Bach's chorales, in their own keys
+FILE = Path("jsb-chorales") / "Jsb16thSeparated.json"
+
+
+@dataclass(frozen=True)
+class Chorales:
+    """Pieces for four voices, split once and for all into train, validation and test.
+
+    Attributes:
+        name: "chorales", or "made-up chorales" for those that stand in where there is no file and no network.
+        train, validation, test: lists of int64 tensors `(steps, 4)`, one row per sixteenth note: the MIDI pitches
+            of soprano, alto, tenor and bass, or −1 where a voice rests.  A note that lasts stands in each of its
+            rows, so a repeated note and a long one look alike.
+        origin: where they came from, for a person to read.
+    """
+
+    name: str
+    train: list[Tensor]
+    validation: list[Tensor]
+    test: list[Tensor]
+    origin: str
+
+    def __repr__(self) -> str:
+        parts = f"{len(self.train)} for training, {len(self.validation)} for validation, {len(self.test)} for test"
+        steps = sum(map(len, [*self.train, *self.validation, *self.test]))
+        return f"{self.name}: {parts}; {steps:,} sixteenth notes in four voices"
+
+
+def load(*, fallback: bool = True) -> Chorales:
+    """Return Bach's four-part chorales in the split of Boulanger-Lewandowski et al. (2012).
+
+    The file of C.-Z. A. Huang's JSB-Chorales-dataset, `jsb-chorales/Jsb16thSeparated.json`, is looked for in
+    `$AECOURSE_DATA`, then in the cache folder, and is else downloaded into the cache folder; its SHA-256 is verified.
+
+    Args:
+        fallback: with no file and no network, warn and return chorales made up by simple rules; if False, raise.
+
+    Raises:
+        RuntimeError: if a file is damaged (named in the message) and no good copy can be downloaded, or
+            if there is neither a file nor a network and `fallback` is False.
+    """
+    damaged: list[Path] = []
+    for root, origin in _folders():
+        path = root / FILE
+        if not path.exists():
+            continue
+        content = path.read_bytes()
+        if _is_good(content):
+            _warn_of(damaged, f"you get the good copy in {origin}")
+            return _read(content, origin)
+        damaged.append(path)
+    try:
+        content = _download(user_cache_path("aecourse"))
+    except Exception as error:  # whatever the network, the host or the disk make urllib raise
+        if damaged:
+            raise RuntimeError(
+                f"damaged files of chorales: {', '.join(map(str, damaged))}; no good copy could be downloaded "
+                f"({_reason(error)}). Delete them, or put good ones in their place"
+            ) from error
+        if not fallback:
+            raise RuntimeError(
+                f"found no chorales in {_searched()}, and they could not be downloaded "
+                f"({_reason(error)}). Set AECOURSE_DATA to a folder that holds {FILE.as_posix()}"
+            ) from error
+        warnings.warn(
+            f"Bach's chorales were not found in {_searched()} and could not be downloaded, so you get chorales that "
+            "were made up by simple rules of harmony instead. Everything runs; the numbers differ from the text, and "
+            f"so does the music. For Bach's, connect to the network or set AECOURSE_DATA to a folder that holds "
+            f"{FILE.as_posix()}.",
+            stacklevel=2,
+        )
+        return made_up()
+    _warn_of(damaged, "a good copy was downloaded")
+    return _read(content, f"downloaded from {URL}")
+
+
+def made_up(*, train: int = 120, validation: int = 40, test: int = 40, seed: int = 0) -> Chorales:
+    """Return chorales in four voices that follow a few rules of harmony: something to run on, nothing to admire.
+
+    Each has one key, major or minor, and two to five phrases of eight quarter notes that are common progressions of
+    chords and end with a long one.  The bass sings the root, the other voices the nearest notes of the chord.
+
+    Args:
+        train, validation, test: how many of each.
+        seed: fixes them all.
+    """
+    random = np.random.default_rng(seed)
+    parts = [[_compose(random) for _ in range(count)] for count in (train, validation, test)]
+    return Chorales("made-up chorales", *parts, "made up by aecourse")
+
+
+def windows(chorales: Sequence[Tensor], steps: int = 32, hop: int = 8, *, every: int = 1) -> Tensor:
+    """Return int64 `(N, steps, 4)`: all windows of `steps` rows that begin every `hop` rows of each chorale.
+
+    Chorales that are too short give none.
+
+    Args:
+        chorales: tensors `(rows, 4)`, as `load` gives them.
+        steps: rows per window, counted after `every`.
+        hop: rows from one window's beginning to the next, counted after `every`.
+        every: keep each `every`-th row only: 2 makes eighth notes of sixteenths, 4 quarter notes.
+
+    Raises:
+        ValueError: if a chorale has another shape, a number is less than 1, or all chorales are too short.
+    """
+    for name, value in (("steps", steps), ("hop", hop), ("every", every)):
+        if value < 1:
+            raise ValueError(f"got {name}={value}, expected at least 1")
+    found = []
+    for chorale in chorales:
+        rows = check_rows(chorale)[::every]
+        if len(rows) >= steps:
+            found.append(rows.unfold(0, steps, hop).transpose(1, 2))
+    if not found:
+        longest = max((-(-len(chorale) // every) for chorale in chorales), default=0)
+        raise ValueError(f"got chorales of at most {longest} steps, expected some of {steps}; make the windows shorter")
+    return torch.cat(found)
+
+
+def transpose(rows: Tensor, semitones: int) -> Tensor:
+    """Return rows of the same shape with every note higher by so many semitones; rests stay rests."""
+    return torch.where(rows == REST, rows, rows + semitones)
+
+
+def in_c(chorales: Iterable[Tensor]) -> list[Tensor]:
+    """Return the chorales, each moved so that its last bass note is a C.
+
+    A chorale ends on its tonic, as a rule, so this takes the key away, and with it what a model would have to learn
+    twelve times over.  Of the two ways to a C, the one that leaves the usual ranges least is taken.
+    """
+    return [_in_c(check_rows(chorale)) for chorale in chorales]
+
+
+def augment(windows: Tensor, semitones: Iterable[int] = range(-5, 7)) -> Tensor:
+    """Return all windows in all these transpositions, `(N', steps, 4)`, but for those that leave what a voice sings.
+
+    Music stays music in another key, so this is to chorales what a shift by a pixel is to digits.
+
+    Args:
+        windows: `(N, steps, 4)`, as `windows` gives them.
+        semitones: by how much; twelve neighbours reach every key.
+    """
+    low, high = torch.tensor(list(_SUNG.values())).T
+    moved = [transpose(windows, shift) for shift in semitones]
+    return torch.cat([part[((part == REST) | (part >= low) & (part <= high)).flatten(1).all(1)] for part in moved])
+
+
+def piano_roll(rows: Tensor, low: int = 36, high: int = 81) -> Tensor:
+    """Return float32 `(high − low + 1, steps)`: 1 where a note sounds and 0 elsewhere, the highest pitch first.
+
+    Args:
+        rows: `(steps, 4)`; which voice sings a note is lost.
+        low, high: the lowest and the highest pitch of the picture.
+
+    Raises:
+        ValueError: if a note lies outside.
+    """
+    rows = check_rows(rows)
+    sung = rows[rows != REST]
+    if len(sung) and (sung.min() < low or sung.max() > high):
+        raise ValueError(f"got notes from {sung.min()} to {sung.max()}, expected them in [{low}, {high}]")
+    pitches = torch.arange(high, low - 1, -1)
+    return (rows[None] == pitches[:, None, None]).any(2).float()
+
+
+def claims(*rows: tuple[str, float | Tensor, float, float], on: Chorales) -> show.Claims:
+    """Check that numbers lie where the text says, as `aecourse.claims` does, if they were measured on Bach's chorales.
+
+    On the made-up ones, which a reader without a network gets, they are shown but not checked.
+
+    Args:
+        rows: `(what, value, low, high)`, as for `aecourse.claims`.
+        on: the chorales measured.
+    """
+    if on.name == "chorales":
+        return show.claims(*rows)
+    return show.Claims(
+        "\n".join(f"· {what}: {float(value):.4g} on {on.name} (the text speaks of Bach's)" for what, value, *_ in rows)
+    )
+
+
+def check_rows(rows: Tensor) -> Tensor:
+    """Return `rows` unchanged if they are int64 of shape `(steps, 4)` and MIDI pitches or −1.
+
+    Raises:
+        ValueError: for anything else.
+    """
+    expected = "an int64 tensor of shape (steps, 4) with MIDI pitches, −1 for a rest"
+    if not isinstance(rows, Tensor) or rows.dtype != torch.int64:
+        what = f"dtype {rows.dtype}" if isinstance(rows, Tensor) else type(rows).__name__
+        raise ValueError(f"got {what}, expected {expected}; convert with torch.as_tensor(…, dtype=torch.int64)")
+    if rows.dim() != 2 or rows.shape[1] != len(RANGES):
+        raise ValueError(f"got shape {tuple(rows.shape)}, expected {expected}; take one piece at a time")
+    if len(rows) and (rows.min() < REST or rows.max() > 127):
+        raise ValueError(f"got numbers from {rows.min()} to {rows.max()}, expected {expected}, at most 127")
+    return rows
+
+
+def _in_c(rows: Tensor) -> Tensor:
+    bass = rows[:, 3][rows[:, 3] != REST]
+    down = -int(bass[-1]) % 12 - 12 if len(bass) else -12
+    low, high = torch.tensor(list(_SUNG.values())).T
+    moved = [transpose(rows, down), transpose(rows, down + 12)]
+    excess = [(torch.relu(low - part) + torch.relu(part - high))[part != REST].amax() for part in moved if len(bass)]
+    return moved[1] if not excess or excess[1] < excess[0] else moved[0]
+
+
+def _is_good(content: bytes) -> bool:
+    return hashlib.sha256(content).hexdigest() == SHA256
+
+
+def _read(content: bytes, origin: str) -> Chorales:
+    parts = json.loads(content)
+    split = ([torch.tensor(piece, dtype=torch.int64) for piece in parts[key]] for key in ("train", "valid", "test"))
+    return Chorales("chorales", *split, origin)
+
+
+def _download(cache: Path) -> bytes:
+    """Put a verified copy into the cache and return it; what is only half there never gets its final name."""
+    with _time_limit(20), urllib.request.urlopen(URL) as answer:
+        content = answer.read()
+    if not _is_good(content):
+        raise RuntimeError(f"the host sent another file than {FILE.name}")
+    target = cache / FILE
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+        part = Path(folder) / FILE.name
+        part.write_bytes(content)
+        os.replace(part, target)
+    return content
+
+
+def _warn_of(damaged: list[Path], instead: str) -> None:
+    if damaged:
+        files = ", ".join(map(str, damaged))
+        warnings.warn(f"damaged files of chorales were passed over: {files}; {instead}", stacklevel=3)
+
+
+# Roots as semitones above the key's tonic, and whether the third is minor; the last chord of a phrase is long.
+_MAJOR = {"I": (0, False), "ii": (2, True), "iii": (4, True), "IV": (5, False), "V": (7, False), "vi": (9, True)}
+_MINOR = {"I": (0, True), "ii": (5, True), "iii": (3, False), "IV": (5, True), "V": (7, False), "vi": (8, False)}
+_PROGRESSIONS = [
+    "I V I IV I V V I",
+    "I vi IV V I ii V I",
+    "I IV V vi IV I V I",
+    "vi ii V I IV ii V I",
+    "I iii vi IV ii V V vi",
+    "I I IV I vi ii IV V",
+]
+
+
+def _compose(random: np.random.Generator) -> Tensor:
+    tonic, chords = int(random.integers(12)), (_MAJOR, _MINOR)[int(random.integers(2))]
+    phrases = [_PROGRESSIONS[k].split() for k in random.integers(len(_PROGRESSIONS), size=random.integers(2, 6))]
+    before, rows = [71, 65, 59, 48], []
+    for progression in phrases:
+        for place, name in enumerate(progression):
+            root, minor = chords[name]
+            tones = {(tonic + root + step) % 12 for step in (0, 3 if minor else 4, 7)}
+            chord = _sing(tones, (tonic + root) % 12, before, random)
+            length = 8 if place == len(progression) - 1 else 4
+            rows += [chord] * length
+            if length == 4 and random.random() < 0.3:  # the soprano steps away on the second eighth
+                rows[-2:] = [[_within(chord[0] + int(random.choice([-2, 2])), "soprano"), *chord[1:]]] * 2
+            before = chord
+        if random.random() < 0.1:
+            rows += [[REST] * 4] * 4
+    return torch.tensor(rows, dtype=torch.int64)
+
+
+def _within(pitch: int, voice: str) -> int:
+    return min(max(pitch, _SUNG[voice][0]), _SUNG[voice][1])
+
+
+def _sing(tones: set[int], root: int, before: list[int], random: np.random.Generator) -> list[int]:
+    """Return the chord: the root in the bass, elsewhere one of the two nearest tones, no voice above its neighbour."""
+    chord: list[int] = []
+    for voice, last in zip(RANGES, before, strict=True):
+        low, high = _SUNG[voice]
+        high = min([high - 4, *chord[-1:]])
+        allowed = {root} if voice == "bass" else tones
+        choices = sorted((p for p in range(low, high + 1) if p % 12 in allowed), key=lambda p: abs(p - last))
+        chord.append(int(choices[int(random.random() < 0.3 and voice == "soprano")]))
+    return chord

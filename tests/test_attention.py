@@ -1,0 +1,153 @@
+"""Attention against PyTorch's own, what it can and cannot know, and that patches come back as the image they were."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from aecourse import evaluate, models, training
+from aecourse.models import attention
+
+
+@pytest.fixture
+def random():
+    return torch.Generator().manual_seed(0)
+
+
+def test_attention_equals_torchs_own(random):
+    queries, keys, values = (torch.randn(2, 3, n, 5, generator=random) for n in (4, 6, 6))
+    read, weights = models.attend(queries, keys, values)
+    torch.testing.assert_close(read, F.scaled_dot_product_attention(queries, keys, values))
+    torch.testing.assert_close(weights.sum(-1), torch.ones(2, 3, 4))
+
+
+def test_attention_of_three_tokens_by_hand():
+    tokens = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]) * math.sqrt(math.sqrt(2))
+    _, weights = models.attend(tokens, tokens, tokens)
+    e = math.e
+    by_hand = torch.tensor([[e, 1, e], [1, e, e], [e, e, e * e]])
+    torch.testing.assert_close(weights, by_hand / by_hand.sum(1, keepdim=True))
+
+
+def test_several_heads_equal_torchs_multihead_attention(random):
+    ours, theirs = models.Attention(12, heads=3), nn.MultiheadAttention(12, 3, batch_first=True)
+    parts = (ours.query, ours.key, ours.value)
+    theirs.in_proj_weight.data = torch.cat([part.weight for part in parts])
+    theirs.in_proj_bias.data = torch.cat([part.bias for part in parts])
+    theirs.out_proj.load_state_dict(ours.out.state_dict())
+    tokens, source = torch.randn(2, 4, 12, generator=random), torch.randn(2, 7, 12, generator=random)
+    read, weights = theirs(tokens, source, source, average_attn_weights=False)
+    torch.testing.assert_close(ours.look(tokens, source)[0], read)
+    torch.testing.assert_close(ours.look(tokens, source)[1], weights)
+    torch.testing.assert_close(ours(tokens), theirs(tokens, tokens, tokens)[0])
+
+
+def test_a_block_does_not_know_the_order_of_its_tokens(random):
+    block = models.Block(8, heads=2)
+    tokens, order = torch.randn(2, 9, 8, generator=random), torch.randperm(9, generator=random)
+    torch.testing.assert_close(block(tokens[:, order]), block(tokens)[:, order])
+    assert not torch.allclose(block(tokens[:, order]), block(tokens), atol=0.01)
+
+
+def test_without_places_the_code_of_shuffled_patches_is_the_same(random):
+    images = torch.rand(3, 1, 28, 28, generator=random)
+    shuffled = attention.to_images(models.to_patches(images)[:, torch.randperm(49, generator=random)])
+    model = models.PatchAutoencoder(3, width=8, heads=2)
+    assert not torch.allclose(model.encode(images), model.encode(shuffled), atol=1e-3)
+    model.positions.data.fill_(1.0)
+    torch.testing.assert_close(model.encode(images), model.encode(shuffled), rtol=1e-3, atol=1e-5)
+
+
+def test_patches_are_squares_row_by_row_and_make_up_the_image_again(random):
+    images = torch.rand(2, 1, 28, 28, generator=random)
+    patches = models.to_patches(images)
+    assert patches.shape == (2, 49, 16)
+    for place in (0, 6, 7, 48):
+        row, column = divmod(place, 7)
+        square = images[1, 0, 4 * row : 4 * row + 4, 4 * column : 4 * column + 4]
+        assert torch.equal(patches[1, place], square.flatten())
+    assert torch.equal(models.to_images(patches), images)
+
+
+def test_patches_of_another_size_make_up_an_image_that_is_no_square(random):
+    images = torch.rand(2, 1, 6, 9, generator=random)
+    patches = models.to_patches(images, 3)
+    assert patches.shape == (2, 6, 9)
+    assert torch.equal(models.to_images(patches, across=3), images)
+
+
+@pytest.mark.parametrize(("width", "heads"), [(10, 4), (8, 0)])
+def test_heads_that_do_not_divide_the_width_are_an_error(width, heads):
+    with pytest.raises(ValueError, match=f"got heads={heads} and width={width}, expected"):
+        models.Attention(width, heads)
+
+
+def test_a_patch_autoencoder_learns_which_column_is_bright():
+    images = torch.eye(7).repeat_interleave(4, 1)[:, None, None].expand(-1, 1, 28, -1).contiguous()
+    model = models.PatchAutoencoder(3, width=16, blocks=1, heads=2)
+    training.fit(model, images, epochs=250, batch_size=7, lr=training.cosine(0.01, warmup=0.05))
+    of_the_mean = 112 * 6 / 7  # 112 bright pixels, each guessed as 1/7 where it may be bright
+    assert training.mean_loss(model, images)["total"] < 0.5 * of_the_mean
+
+
+# Measures
+
+
+def test_the_mean_distance_of_two_patches_is_that_of_a_loop():
+    places = [(row, column) for row in range(7) for column in range(7)]
+    loop = np.mean([math.dist(a, b) for a in places for b in places])
+    assert evaluate.patch_distances().mean().item() == pytest.approx(loop, rel=1e-6)
+
+
+def test_looking_everywhere_and_looking_at_oneself_have_known_distances():
+    everywhere, oneself = torch.full((49, 49), 1 / 49), torch.eye(49)
+    assert evaluate.attention_distance(everywhere).item() == pytest.approx(evaluate.patch_distances().mean().item())
+    assert evaluate.attention_distance(oneself).item() == 0
+    assert evaluate.neighbour_share(everywhere).item() == pytest.approx(19**2 / 49**2)
+    assert evaluate.neighbour_share(oneself).item() == pytest.approx(1)
+
+
+def test_attention_maps_are_what_the_encoder_computes(random):
+    images = torch.rand(3, 1, 28, 28, generator=random)
+    model = models.PatchAutoencoder(3, width=8, heads=2)
+    seen = []
+    for block in model.blocks[:-1]:
+        block.attention.register_forward_pre_hook(lambda layer, given: seen.append(layer.look(given[0])[1].detach()))
+    model.encode(images)
+    expected = torch.stack(seen)
+    assert expected.shape == (2, 3, 2, 49, 49)
+    torch.testing.assert_close(evaluate.attention_maps(model, images), expected)
+
+
+def test_an_image_with_its_own_maps_is_encoded_as_before_and_with_others_is_not(random):
+    image = torch.rand(1, 1, 28, 28, generator=random)
+    model = models.PatchAutoencoder(3, width=8, heads=2)
+    own = evaluate.attention_maps(model, image)[:, 0]
+    torch.testing.assert_close(evaluate.encode_with_maps(model, image, own), model.encode(image).detach())
+    flat = torch.full_like(own, 1 / 49)
+    assert not torch.allclose(evaluate.encode_with_maps(model, image, flat), model.encode(image), atol=1e-4)
+
+
+def test_places_close_by_begin_alike():
+    places = attention.waves(7, 7, 48).detach()
+    assert places.shape == (49, 48)
+    torch.testing.assert_close(places.square().mean(1), torch.ones(49))
+    alike = places @ places.T / 48
+    assert alike[24, 24] > alike[24, 25] > alike[24, 26] > alike[24, 27]
+    torch.testing.assert_close(alike[24, 25], alike[24, 31])  # a step to the right is as far as one down
+    with pytest.raises(ValueError, match="got width=6, expected a multiple of 4"):
+        attention.waves(2, 2, 6)
+
+
+def test_with_keys_equal_to_queries_a_token_first_looks_at_what_resembles_it(random):
+    block = models.Block(48)
+    attention.begin(block)
+    attention.look_alike(block)
+    assert torch.equal(block.attention.key.weight, block.attention.query.weight)
+    places = attention.waves(1, 30, 48).detach()[None]
+    weights = block.attention.look(places)[1].mean(1)[0]
+    near = (torch.arange(30)[:, None] - torch.arange(30)).abs() <= 2
+    assert (weights * near).sum(1).mean() > 2 * (near.float() / 30).sum(1).mean()

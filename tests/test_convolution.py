@@ -1,0 +1,174 @@
+"""Convolutional autoencoders against convolution by hand, and what is measured on them against arithmetic."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from aecourse import evaluate, models, training
+from aecourse.models import conv
+
+
+@pytest.fixture
+def images():
+    return torch.rand(6, 1, 28, 28, generator=torch.Generator().manual_seed(0))
+
+
+def test_the_first_layer_is_a_strided_window_computed_by_hand(images):
+    encoder = models.conv_encoder((3,), 2)
+    maps = encoder[1](images).detach().numpy()
+    weights, offsets = encoder[1].weight.detach().numpy(), encoder[1].bias.detach().numpy()
+    padded = np.pad(images.numpy(), ((0, 0), (0, 0), (1, 1), (1, 1)))
+    for row, column in [(0, 0), (5, 9), (13, 13)]:
+        window = padded[:, :, 2 * row : 2 * row + 3, 2 * column : 2 * column + 3]
+        by_hand = np.einsum("nchw,fchw->nf", window, weights) + offsets
+        np.testing.assert_allclose(maps[:, :, row, column], by_hand, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("kernel", [2, 3, 4, 5])
+@pytest.mark.parametrize(("small", "large"), [((4, 4), (7, 7)), ((7, 7), (14, 14)), ((5, 3), (9, 6))])
+def test_both_ways_up_reach_the_size_that_is_asked_for(kernel, small, large):
+    maps = torch.rand(2, 3, *small)
+    assert conv.transposed_convolution(3, 5, small, large, kernel=kernel)(maps).shape == (2, 5, *large)
+    assert conv.resized_convolution(3, 5, small, large)(maps).shape == (2, 5, *large)
+
+
+@pytest.mark.parametrize("shape", [(1, 28, 28), (3, 9, 6), (1, 5, 16)])
+def test_the_decoder_gives_back_the_shape_of_the_image(shape):
+    for build in (models.ConvAutoencoder, models.TransposedConvAutoencoder, models.ConvVAE):
+        model = build((2, 3), latent_dim=2, image_shape=shape)
+        assert model(torch.rand(2, *shape)).shape == (2, *shape)
+
+
+def test_the_parameters_are_as_many_as_counted_by_hand():
+    encoder = (9 + 1) * 2 + 2 * 2 + (2 * 9 + 1) * 4 + 2 * 4 + (4 * 49 + 1) * 3
+    decoder = (3 + 1) * 196 + 2 * 4 + (4 * 9 + 1) * 2 + 2 * 2 + (2 * 9 + 1) * 1
+    model = models.ConvAutoencoder((2, 4), latent_dim=3)
+    assert evaluate.parameter_count(model) == encoder + decoder
+    model.encoder.requires_grad_(False)
+    assert evaluate.parameter_count(model) == decoder
+
+
+def test_the_multiply_adds_are_as_many_as_counted_by_hand():
+    encoder = 14 * 14 * 9 * 2 + 7 * 7 * 2 * 9 * 4 + 4 * 49 * 3
+    decoder = 3 * 196 + 14 * 14 * 4 * 9 * 2 + 28 * 28 * 2 * 9
+    assert evaluate.multiply_adds(models.ConvAutoencoder((2, 4), latent_dim=3)) == encoder + decoder
+    assert evaluate.multiply_adds(models.DenseAutoencoder((784, 20, 3))) == 2 * (784 * 20 + 20 * 3)
+
+
+def test_a_convolution_of_a_moved_image_is_the_moved_convolution(images):
+    layer = nn.Conv2d(1, 2, 3, padding=1)
+    images[..., :2], images[..., -2:], images[..., :2, :], images[..., -2:, :] = 0, 0, 0, 0
+    moved = evaluate.shift(images, 1, 1)
+    inner = (..., slice(3, -3), slice(3, -3))
+    before = (..., slice(2, -4), slice(2, -4))
+    torch.testing.assert_close(layer(moved)[inner], layer(images)[before])
+
+
+def test_the_transposed_variant_differs_only_in_its_decoder(images):
+    resized, transposed = models.ConvAutoencoder((2, 4)), models.TransposedConvAutoencoder((2, 4))
+    assert torch.equal(resized.encode(images), transposed.encode(images))
+    assert not torch.equal(resized(images), transposed(images))
+    kinds = {type(layer) for layer in transposed.decoder}
+    assert nn.ConvTranspose2d in kinds
+    assert nn.ConvTranspose2d not in {type(layer) for layer in resized.decoder.modules()}
+
+
+def written(kernel):
+    """Return how often each pixel is written by a transposed convolution all of whose weights are 1."""
+    layer = conv.transposed_convolution(1, 1, (7, 7), (14, 14), kernel=kernel)
+    nn.init.ones_(layer.weight)
+    return layer(torch.ones(1, 1, 7, 7)).detach()
+
+
+def test_a_kernel_of_3_writes_pixels_unevenly_and_one_of_4_does_not():
+    counts = written(3)[0, 0, 2:-2, 2:-2]
+    assert set(counts.flatten().tolist()) == {1.0, 2.0, 4.0}
+    assert evaluate.checkerboard(counts[None, None]).item() == pytest.approx(np.std([1, 2, 2, 4]) / 2.25)
+    assert set(written(4)[0, 0, 2:-2, 2:-2].flatten().tolist()) == {4.0}
+    assert evaluate.checkerboard(written(4)[..., 2:-2, 2:-2]).item() == 0
+
+
+def test_a_checkerboard_is_as_strong_as_its_amplitude():
+    even = torch.arange(28) % 2 * 2.0 - 1
+    board = 0.5 + 0.1 * even[:, None] * even
+    stripes = (0.5 + 0.2 * even).expand(28, 28)
+    flat = torch.full((28, 28), 0.5)
+    strength = evaluate.checkerboard(torch.stack([board, stripes, flat])[:, None])
+    torch.testing.assert_close(strength, torch.tensor([0.2, 0.4, 0.0]))
+
+
+def test_the_checkerboard_is_the_spectrum_at_the_nyquist_frequencies(images):
+    spectrum = np.fft.fft2(images[:, 0].numpy()).real
+    nyquist = spectrum[:, [0, 14, 14], [14, 0, 14]]
+    by_fourier = np.sqrt((nyquist**2).sum(1)) / spectrum[:, 0, 0]
+    np.testing.assert_allclose(evaluate.checkerboard(images).numpy(), by_fourier, rtol=1e-4)
+
+
+@pytest.mark.parametrize("shape", [(2, 1, 7, 8), (2, 1, 8, 7), (28, 28)])
+def test_phases_of_odd_images_are_an_error(shape):
+    with pytest.raises(ValueError, match="even height and width"):
+        evaluate.checkerboard(torch.zeros(shape))
+
+
+@pytest.mark.parametrize(("right", "down"), [(0, 0), (2, 0), (-3, 1), (1, -4), (-1, -1)])
+def test_a_shift_moves_every_pixel_and_fills_with_black(images, right, down):
+    moved = evaluate.shift(images, right, down)
+    expected = torch.zeros_like(images)
+    for row in range(28):
+        for column in range(28):
+            if 0 <= row + down < 28 and 0 <= column + right < 28:
+                expected[..., row + down, column + right] = images[..., row, column]
+    assert torch.equal(moved, expected)
+
+
+def test_a_shift_out_of_the_image_or_of_no_images_is_an_error(images):
+    with pytest.raises(ValueError, match="28 × 28 pixels"):
+        evaluate.shift(images, 28, 0)
+    with pytest.raises(ValueError, match="got pixel values"):
+        evaluate.shift(images * 300, 1, 0)
+
+
+def test_feature_maps_are_those_after_each_relu_from_large_to_small(images):
+    model = models.ConvAutoencoder((2, 5))
+    down = evaluate.feature_maps(model.encoder, images.flatten(1))
+    up = evaluate.feature_maps(model.decoder, model.encode(images))
+    assert [tuple(maps.shape[1:]) for maps in down] == [(2, 14, 14), (5, 7, 7)]
+    assert [tuple(maps.shape[1:]) for maps in up] == [(5, 7, 7), (2, 14, 14)]
+    assert all((maps >= 0).all() and maps.any() for maps in down + up)
+    torch.testing.assert_close(model.encoder[-2:](down[-1]), model.encode(images))
+
+
+def test_a_convolutional_autoencoder_learns_stripes():
+    rows = torch.arange(8).expand(8, 8) % 4 < 2
+    images = torch.stack([rows, rows.T, ~rows, ~rows.T]).float()[:, None].repeat(8, 1, 1, 1)
+    for build in (models.ConvAutoencoder, models.TransposedConvAutoencoder):
+        model = build((4, 8), latent_dim=2, image_shape=(1, 8, 8))
+        before = training.mean_loss(model, images)["total"]
+        training.fit(model, images, epochs=60, batch_size=8, lr=0.01)
+        assert training.mean_loss(model, images)["total"] < 0.1 * before
+
+
+@pytest.mark.parametrize("build", [models.ConvAutoencoder, models.TransposedConvAutoencoder, models.ConvVAE])
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"channels": ()}, "got channels"),
+        ({"channels": (8, 0)}, "got channels"),
+        ({"channels": (8, 2.5)}, "got channels"),
+        ({"latent_dim": 0}, "got latent_dim=0"),
+        ({"latent_dim": 1.5}, "got latent_dim=1.5"),
+        ({"image_shape": (28, 28)}, "got image_shape"),
+        ({"image_shape": (1, 0, 28)}, "got image_shape"),
+        ({"channels": (2,) * 5}, "got 5 layers, which leave maps of one pixel"),
+    ],
+)
+def test_what_makes_no_network_is_an_error(build, wrong, message):
+    with pytest.raises(ValueError, match=message):
+        build(**wrong)
+
+
+@pytest.mark.parametrize("kernel", [1, 0, 2.5])
+def test_a_kernel_smaller_than_the_stride_is_an_error(kernel):
+    with pytest.raises(ValueError, match="at least 2, the stride"):
+        models.TransposedConvAutoencoder(kernel=kernel)

@@ -1,0 +1,115 @@
+"""Latent diffusion: it learns densities known by hand, its draws come from the seed, and bad codes are told."""
+
+import math
+
+import pytest
+import torch
+
+from aecourse import models, training
+
+
+def two_hills(n, seed=0):
+    """Points at −2 and, three times as often, at +2 in the first number, and a narrow second number about 5."""
+    random = torch.Generator().manual_seed(seed)
+    side = torch.where(torch.rand(n, generator=random) < 0.75, 2.0, -2.0)
+    first = side + 0.2 * torch.randn(n, generator=random)
+    return torch.stack([first, 5 + 0.1 * torch.randn(n, generator=random)], 1)
+
+
+@pytest.fixture(scope="module")
+def trained():
+    codes = two_hills(4000)
+    model = models.LatentDiffusion(codes, widths=(64, 64))
+    training.fit(model, codes, epochs=30, batch_size=128, lr=training.cosine(4e-3, warmup=0.05))
+    return model
+
+
+def test_it_draws_from_the_density_it_was_shown(trained):
+    drawn = trained.sample(4000)
+    assert drawn[:, 1].mean().item() == pytest.approx(5, abs=0.03)
+    assert (drawn[:, 0] > 0).float().mean().item() == pytest.approx(0.75, abs=0.06)
+    assert (drawn[:, 0].abs() < 1).float().mean() < 0.05, "nothing lies between the hills"
+
+
+def test_draws_come_from_the_seed_alone(trained):
+    before = torch.get_rng_state()
+    assert torch.equal(trained.sample(5, seed=1), trained.sample(5, seed=1))
+    assert not torch.equal(trained.sample(5, seed=1), trained.sample(5, seed=2))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+class Known(models.LatentDiffusion):
+    """The velocity of a standard normal code, which is known: none at all, on average."""
+
+    def velocity(self, mixed, angle):
+        return torch.zeros_like(mixed)
+
+
+class Point(models.LatentDiffusion):
+    """The velocity if every code is the same point c: the noise can be worked out from the mixture."""
+
+    def velocity(self, mixed, angle):
+        c = torch.tensor([1.0, -0.5])
+        epsilon = (mixed - angle.cos() * c) / angle.sin()
+        return angle.cos() * epsilon - angle.sin() * c
+
+
+def test_the_way_back_ends_at_the_only_point_there_is():
+    model = Point(two_hills(50))
+    found = (model.sample(10) - model.mean) / model.spread
+    torch.testing.assert_close(found, torch.tensor([1.0, -0.5]).expand(10, 2), atol=1e-4, rtol=0)
+
+
+def test_without_a_velocity_the_noise_only_shrinks():
+    model = Known(two_hills(50))
+    noise = torch.randn((4, 2), generator=torch.Generator().manual_seed(3))
+    expected = model.mean + model.spread * noise * math.cos(math.pi / 20) ** 10
+    torch.testing.assert_close(model.sample(4, steps=10, seed=3), expected)
+
+
+def test_a_perfect_velocity_has_no_loss():
+    model = Point(two_hills(50))
+    same = (model.mean + model.spread * torch.tensor([1.0, -0.5])).expand(30, 2)
+    assert model.loss(same)["total"] < 1e-6
+
+
+def test_the_same_seed_gives_the_same_weights():
+    codes = two_hills(50)
+    one, same, other = (models.LatentDiffusion(codes, seed=seed).state_dict() for seed in (1, 1, 2))
+    assert all(torch.equal(one[name], same[name]) for name in one)
+    assert not all(torch.equal(one[name], other[name]) for name in one)
+
+
+@pytest.mark.parametrize(
+    ("codes", "message"),
+    [
+        ([[1.0]], "got list, expected codes"),
+        (torch.ones(3), r"got \(3,\), expected codes"),
+        (torch.ones(1, 3), r"got \(1, 3\), expected codes"),
+        (torch.ones(5, 3), "a dimension is constant"),
+        (torch.full((5, 3), math.nan), "constant or not finite"),
+    ],
+)
+def test_codes_it_cannot_use_are_refused(codes, message):
+    with pytest.raises(ValueError, match=message):
+        models.LatentDiffusion(codes)
+
+
+@pytest.mark.parametrize(
+    ("codes", "message"),
+    [
+        (torch.ones(4, 3), r"got \(4, 3\), expected codes of shape \(N, 2\)"),
+        ("codes", "got str"),
+        (torch.ones(4, 2).double(), "not finite float32"),
+        (torch.full((4, 2), math.inf), "not finite float32"),
+    ],
+)
+def test_training_codes_of_another_kind_are_refused(codes, message):
+    with pytest.raises(ValueError, match=message):
+        training.fit(models.LatentDiffusion(two_hills(50)), codes, epochs=1)
+
+
+@pytest.mark.parametrize("arguments", [{"n": 0}, {"n": 3, "steps": 0}])
+def test_no_draws_or_no_steps_are_refused(arguments):
+    with pytest.raises(ValueError, match="expected whole numbers of at least 1"):
+        models.LatentDiffusion(two_hills(50)).sample(**arguments)

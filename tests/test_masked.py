@@ -1,0 +1,170 @@
+"""Masked models see only what is visible and pay only for what is hidden; the plain ways to fill holes, by hand."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from aecourse import evaluate, models, training
+
+
+@pytest.fixture
+def random():
+    return torch.Generator().manual_seed(0)
+
+
+@pytest.fixture
+def images(random):
+    return torch.rand(6, 1, 28, 28, generator=random)
+
+
+@pytest.fixture
+def notes(random):
+    return torch.randint(59, 66, (5, 4, 2), generator=random)
+
+
+def small(**rest):
+    return models.MaskedAutoencoder(width=8, blocks=1, heads=2, **rest)
+
+
+def small_notes(**rest):
+    return models.MaskedNotes(4, 2, visible=3, low=59, high=65, width=8, blocks=1, heads=2, **rest)
+
+
+def test_masks_are_different_places_and_the_same_for_the_same_seed():
+    masks = evaluate.visible_places(20, 49, 12, seed=3)
+    assert masks.shape == (20, 12)
+    assert all(len(set(mask)) == 12 for mask in masks.tolist())
+    assert torch.equal(masks, evaluate.visible_places(20, 49, 12, seed=3))
+    assert not torch.equal(masks, evaluate.visible_places(20, 49, 12, seed=4))
+
+
+def test_a_guess_depends_on_the_visible_patches_and_on_nothing_else(images):
+    model, visible = small(), evaluate.visible_places(6)
+    hidden = evaluate.hidden_pixels(visible) > 0
+    assert hidden.flatten(1).sum(1).tolist() == [37 * 16] * 6
+    other = torch.where(hidden, torch.rand(images.shape), images)
+    torch.testing.assert_close(model(images, visible)[hidden], model(other, visible)[hidden])
+    changed = torch.where(hidden, images, 1 - images)
+    assert not torch.allclose(model(images, visible)[hidden], model(changed, visible)[hidden], atol=1e-4)
+
+
+def test_visible_patches_stay_as_they_are(images):
+    visible = evaluate.visible_places(6)
+    shown = evaluate.hidden_pixels(visible) == 0
+    filled = small()(images, visible)
+    assert torch.equal(filled[shown], images[shown])
+    assert not torch.equal(filled, images)
+
+
+def test_the_loss_is_the_squared_error_of_the_hidden_pixels_alone(images, monkeypatch):
+    model, order = small(), torch.rand(6, 49, generator=torch.Generator().manual_seed(4))
+    monkeypatch.setattr(torch, "rand", lambda *shape, **rest: order)
+    visible = order.argsort(1)[:, :12]
+    by_hand = evaluate.hidden_errors(images, model(images, visible), visible).mean()
+    terms = model.loss(images)
+    assert terms["total"].item() == pytest.approx(by_hand.item(), rel=1e-5)
+    assert terms["hidden"].item() == terms["total"].item()
+
+
+def test_the_loss_of_notes_is_their_surprise_in_nats(notes, monkeypatch):
+    model, order = small_notes(), torch.rand(5, 8, generator=torch.Generator().manual_seed(4))
+    monkeypatch.setattr(torch, "rand", lambda *shape, **rest: order)
+    visible = order.argsort(1)[:, :3]
+    chances = model(notes, visible)
+    assert chances.shape == (5, 4, 2, 8)
+    torch.testing.assert_close(chances.exp().sum(3), torch.ones(5, 4, 2))
+    surprise = -chances.gather(3, (notes - 58)[..., None]).flatten(1)
+    hidden = torch.ones(5, 8).scatter(1, visible, 0.0)
+    assert model.loss(notes)["total"].item() == pytest.approx((surprise * hidden).sum().item() / 5, rel=1e-5)
+
+
+def test_every_weight_learns(images, notes):
+    for model, data in ((small(), images), (small_notes(), notes)):
+        model.loss(data)["total"].backward()
+        gradients = {name: weight.grad for name, weight in model.named_parameters()}
+        assert all(gradient is not None and torch.isfinite(gradient).all() for gradient in gradients.values())
+        assert all(gradient.any() for name, gradient in gradients.items() if not name.endswith("bias"))
+
+
+def test_features_are_a_row_of_numbers_for_each_image(images):
+    assert small().encode(images).shape == (6, 8)
+
+
+def test_building_a_model_leaves_the_random_state_alone_and_depends_on_its_seed():
+    before = torch.get_rng_state()
+    for build in (small, small_notes):
+        first, again, other = (nn.utils.parameters_to_vector(build(seed=seed).parameters()) for seed in (1, 1, 2))
+        assert torch.equal(first, again)
+        assert not torch.equal(first, other)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_bad_input_is_an_error_that_says_what_to_do(images, notes):
+    with pytest.raises(ValueError, match="got visible=49, expected 1 to 48"):
+        small(visible=49)
+    with pytest.raises(ValueError, match=r"images.float\(\) / 255"):
+        small()((images * 255).to(torch.uint8), evaluate.visible_places(6))
+    with pytest.raises(ValueError, match=r"got torch.float32.*ae.music.windows"):
+        small_notes().check_images(notes.float())
+    with pytest.raises(ValueError, match=r"got numbers from .*transpose"):
+        small_notes().check_images(notes + 12)
+    with pytest.raises(ValueError, match="expected equal shapes"):
+        evaluate.hidden_errors(images, images[:2], evaluate.visible_places(6))
+
+
+def test_a_masked_model_learns_that_all_patches_of_an_image_are_alike():
+    grey = torch.rand(200, 1, 1, 1, generator=torch.Generator().manual_seed(0)).expand(-1, 1, 28, 28).contiguous()
+    model = small()
+    before = training.mean_loss(model, grey)["total"]
+    training.fit(model, grey, epochs=8, batch_size=20, lr=training.cosine(0.01, warmup=0.05))
+    of_the_mean = 37 * 16 / 12  # the variance of a number spread evenly over 0 to 1
+    assert training.mean_loss(model, grey)["total"] < 0.3 * of_the_mean < before
+
+
+# Plain ways to fill holes
+
+
+def test_the_nearest_training_image_is_that_of_a_loop(images):
+    train, visible = torch.rand(20, 1, 28, 28, generator=torch.Generator().manual_seed(5)), evaluate.visible_places(6)
+    filled = evaluate.fill_nearest(train, images, visible)
+    for image, result, mask in zip(images, filled, evaluate.hidden_pixels(visible) > 0, strict=True):
+        nearest = min(train, key=lambda known: ((known - image)[~mask] ** 2).sum())
+        assert torch.equal(result, torch.where(mask, nearest, image))
+
+
+def test_the_linear_guess_is_ridge_regression(images):
+    train, visible = torch.rand(900, 1, 28, 28, generator=torch.Generator().manual_seed(5)), evaluate.visible_places(6)
+    train = (train + train.flip(3)) / 2  # a pixel tells of its mirror image
+    filled = evaluate.fill_linear(train, images, visible, ridge=0.5)
+    mask = (evaluate.hidden_pixels(visible)[0] > 0).flatten()
+    known, target = (part.double().numpy() for part in (train.flatten(1)[:, ~mask], train.flatten(1)[:, mask]))
+    x, y = known - known.mean(0), target - target.mean(0)
+    weights = np.linalg.solve(x.T @ x / 899 + 0.5 * np.eye(192), x.T @ y / 899)
+    by_hand = target.mean(0) + (images[0].flatten()[~mask].double().numpy() - known.mean(0)) @ weights
+    np.testing.assert_allclose(filled[0].flatten()[mask].numpy(), by_hand, atol=1e-4)
+    assert torch.equal(filled[0].flatten()[~mask], images[0].flatten()[~mask])
+
+
+def test_a_hidden_note_is_held_from_the_nearest_visible_one_of_its_voice():
+    windows = torch.tensor([[[70, 50], [71, 51], [72, 52], [73, 53], [74, 54]]])
+    visible = torch.tensor([[0, 6]])  # the first voice at steps 0 and 3, the second nowhere
+    held = evaluate.notes_held(windows, visible)[0]
+    assert held[:, 0].tolist() == [70, 70, 73, 73, 73]
+    assert held[:, 1].tolist() == [52] * 5  # its middle pitch
+
+
+def test_of_two_equally_near_notes_the_earlier_is_held():
+    windows = torch.tensor([[[70], [71], [72]]])
+    assert evaluate.notes_held(windows, torch.tensor([[0, 2]]))[0, :, 0].tolist() == [70, 70, 72]
+
+
+def test_the_guessed_notes_are_the_most_probable(notes):
+    model, visible = small_notes(), evaluate.visible_places(5, 8, 3)
+    guesses = evaluate.note_guesses(model, notes, visible)
+    best = model(notes, visible).argmax(3)
+    assert guesses.shape == notes.shape
+    assert torch.equal(guesses, torch.where(best == 0, -1, best + 58))
+    assert math.prod(guesses.shape) == 40

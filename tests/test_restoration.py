@@ -1,0 +1,310 @@
+"""Chapter 9: damage and its repair, U-Nets with and without skips, key points found by stacked hourglasses."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from sklearn.linear_model import Ridge
+from torchvision.transforms import Compose
+
+from aecourse import evaluate, keypoints, models, training
+from aecourse.models.hourglass import hills, places
+
+GREY = torch.full((20, 1, 28, 28), 0.5)
+NOISES = {
+    "Gaussian": models.GaussianNoise(0.3),
+    "masking": models.Masking(0.3),
+    "salt and pepper": models.SaltAndPepper(0.3),
+}
+
+
+def seeded(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+# Damage
+
+
+@pytest.mark.parametrize("noise", NOISES.values(), ids=NOISES.keys())
+def test_damage_keeps_shape_and_range_and_leaves_its_input_alone(noise):
+    images = torch.rand(4, 1, 28, 28, generator=seeded())
+    before = images.clone()
+    damaged = noise(images, seeded(1))
+    assert damaged.shape == images.shape
+    assert damaged.dtype == torch.float32
+    assert 0 <= damaged.min() < damaged.max() <= 1
+    assert not torch.equal(damaged, images)
+    assert torch.equal(images, before)
+
+
+@pytest.mark.parametrize("noise", NOISES.values(), ids=NOISES.keys())
+def test_damage_comes_from_the_generator_or_from_torchs_own(noise):
+    assert torch.equal(noise(GREY, seeded(1)), noise(GREY, seeded(1)))
+    assert not torch.equal(noise(GREY, seeded(1)), noise(GREY, seeded(2)))
+    torch.manual_seed(5)
+    first = noise(GREY)
+    torch.manual_seed(5)
+    assert torch.equal(noise(GREY), first)
+
+
+def test_gaussian_noise_has_the_spread_it_says():
+    added = models.GaussianNoise(0.1)(GREY, seeded()) - GREY
+    assert added.mean().item() == pytest.approx(0, abs=0.002)
+    assert added.std().item() == pytest.approx(0.1, rel=0.02)
+
+
+def test_masking_makes_the_given_share_black_and_touches_nothing_else():
+    damaged = models.Masking(0.3)(GREY, seeded())
+    assert set(damaged.unique().tolist()) == {0.0, 0.5}
+    assert (damaged == 0).float().mean().item() == pytest.approx(0.3, abs=0.015)
+
+
+def test_salt_and_pepper_makes_half_of_its_share_black_and_half_white():
+    damaged = models.SaltAndPepper(0.3)(GREY, seeded())
+    assert set(damaged.unique().tolist()) == {0.0, 0.5, 1.0}
+    for value in (0.0, 1.0):
+        assert (damaged == value).float().mean().item() == pytest.approx(0.15, abs=0.015)
+
+
+def test_no_damage_is_no_change_and_full_damage_leaves_nothing():
+    for noise in (models.GaussianNoise(0), models.Masking(0), models.SaltAndPepper(0)):
+        assert torch.equal(noise(GREY), GREY)
+    assert not models.Masking(1)(GREY).any()
+    assert set(models.SaltAndPepper(1)(GREY).unique().tolist()) == {0.0, 1.0}
+
+
+@pytest.mark.parametrize("bad", [-0.1, math.nan, math.inf])
+def test_an_impossible_amount_of_damage_is_an_error(bad):
+    for noise in (models.GaussianNoise, models.Masking, models.SaltAndPepper):
+        with pytest.raises(ValueError, match=r"got (sigma|share)=.*, expected"):
+            noise(bad)
+
+
+# The denoising autoencoder
+
+
+@pytest.mark.parametrize("reconstruction", ["cross_entropy", "squared_error"])
+def test_the_loss_compares_the_answer_to_damaged_images_with_the_clean_ones(reconstruction):
+    model = models.DenoisingAutoencoder((784, 20, 3), corruption=lambda x: x / 2, reconstruction=reconstruction)
+    images = torch.rand(5, 1, 28, 28, generator=seeded())
+    answer, clean = model(images / 2).double(), images.double()
+    if reconstruction == "cross_entropy":
+        by_hand = -(clean * answer.log() + (1 - clean) * (1 - answer).log())
+    else:
+        by_hand = (answer - clean).square()
+    terms = model.loss(images)
+    assert terms["total"].item() == pytest.approx(by_hand.sum().item() / 5, rel=1e-4)
+    assert terms["reconstruction"] is terms["total"]
+
+
+def test_a_denoiser_answers_with_the_mean_of_what_may_have_been_there():
+    pixels = torch.tensor([0.0, 1.0]).repeat(2000)[:, None].expand(-1, 2).contiguous()
+    model = models.DenoisingAutoencoder((2, 16, 2), corruption=models.Masking(0.5), image_shape=(2,))
+    training.fit(model, pixels, epochs=3, lr=training.cosine(0.02))
+    black, half = model(torch.tensor([[0.0, 0.0], [1.0, 0.0]])).detach()
+    assert black.tolist() == pytest.approx([0.2, 0.2], abs=0.03)  # ¼ of the white ones against all of the black
+    assert half.min() > 0.95
+
+
+# U-Nets
+
+
+@pytest.mark.parametrize("build", [models.UNet, models.UNetWithoutSkips])
+def test_a_restorer_keeps_the_shape_and_all_its_weights_learn(build):
+    model = build((4, 6, 8))
+    damaged, clean = torch.rand(2, 3, 1, 28, 28, generator=seeded())
+    assert model(damaged).shape == damaged.shape
+    assert 0 <= model(damaged).min() < model(damaged).max() <= 1
+    model.loss(damaged, clean)["total"].backward()
+    assert all(torch.isfinite(weight.grad).all() for weight in model.parameters())
+    assert all(weight.grad.any() for name, weight in model.named_parameters() if weight.dim() == 4)
+
+
+def test_a_restorers_loss_is_the_cross_entropy_of_the_clean_images():
+    model = models.UNet((4, 6)).eval()
+    damaged, clean = torch.rand(2, 3, 1, 28, 28, generator=seeded())
+    answer = model(damaged).double()
+    by_hand = -(clean * answer.log() + (1 - clean) * (1 - answer).log()).sum().item() / 3
+    assert model.loss(damaged, clean)["total"].item() == pytest.approx(by_hand, rel=1e-4)
+
+
+def test_without_skips_the_middle_decides_everything_and_with_skips_it_does_not():
+    images = torch.rand(2, 1, 28, 28, generator=seeded())
+    for build, same in ((models.UNetWithoutSkips, True), (models.UNet, False)):
+        model = build((4, 6, 2)).eval()
+        first, second = (model.features(image[None]) for image in images)
+        mixed = model.restore([*first[:-1], second[-1]])
+        assert torch.equal(mixed, model(images[1:])) == same
+
+
+def test_sizes_that_cannot_be_halved_evenly_come_back_whole():
+    assert models.UNet((2, 3, 4, 5), image_shape=(3, 30, 25))(torch.rand(2, 3, 30, 25)).shape == (2, 3, 30, 25)
+
+
+@pytest.mark.parametrize(
+    ("channels", "message"),
+    [((8,), "at least two"), ((8, 0), "above 0"), ((8, 2.5), "whole numbers"), ((1,) * 6, "expected fewer")],
+)
+def test_channels_that_make_no_unet_are_an_error(channels, message):
+    with pytest.raises(ValueError, match=f"got .*{message}"):
+        models.UNet(channels)
+
+
+# Key points
+
+
+def test_stick_figures_are_images_with_their_points_inside():
+    images, points = keypoints.stick_figures(50, seed=3)
+    assert images.shape == (50, 1, 32, 32)
+    assert points.shape == (50, len(keypoints.NAMES), 2)
+    assert models.check_images(images, (1, 32, 32)) is images
+    assert points.min() >= 0
+    assert points.max() <= 31
+
+
+def test_key_points_lie_on_the_strokes_where_nothing_hides_them():
+    images, points = keypoints.stick_figures(50, clutter=False)
+    joints = points[:, 1:].round().long()  # all but the head, a ring
+    at = images[torch.arange(50)[:, None], 0, joints[..., 1], joints[..., 0]]
+    assert at.min() > 0
+    assert images.mean() < 0.2
+
+
+def test_clutter_hides_some_key_points_and_the_same_seed_draws_the_same():
+    images, points = keypoints.stick_figures(200, seed=1)
+    again, same = keypoints.stick_figures(200, seed=1)
+    assert torch.equal(images, again)
+    assert torch.equal(points, same)
+    assert not torch.equal(points, keypoints.stick_figures(200, seed=2)[1])
+    middle = points.round().long()
+    at = images[torch.arange(200)[:, None], 0, middle[..., 1], middle[..., 0]]
+    assert 0.03 < (at == 0.5).float().mean() < 0.3
+
+
+@pytest.mark.parametrize("bad", [{"number": 0}, {"number": 2.0}, {"number": 1, "size": 8}])
+def test_figures_that_cannot_be_drawn_are_an_error(bad):
+    with pytest.raises(ValueError, match=r"got .*=.*, expected a whole number of at least"):
+        keypoints.stick_figures(**bad)
+
+
+def test_a_hill_is_highest_at_its_place_and_is_found_there():
+    points = torch.rand(40, 3, 2, generator=seeded()) * 25 + 3
+    maps = hills(points, 16)
+    assert maps.shape == (40, 3, 16, 16)
+    cell = ((points[0, 0] - 0.5) / 2).round().long()
+    assert maps[0, 0].argmax() == cell[1] * 16 + cell[0]
+    assert evaluate.point_distances(points, places(maps)).max() < 1.2
+    exact = torch.tensor([[[10.5, 20.5]]])  # the centre of a cell
+    torch.testing.assert_close(places(hills(exact, 16)), exact)
+
+
+@pytest.mark.parametrize("build", [models.StackedHourglass, models.EndSupervisedHourglass])
+def test_a_stack_learns_to_find_points_and_judges_itself_as_it_says(build):
+    images, points = keypoints.stick_figures(64)
+    model = build(7, width=6, stacks=3)
+    terms = model.loss(images, points)
+    each = torch.stack([terms[f"stack {number}"] for number in (1, 2, 3)])
+    wanted = each.sum() if build is models.StackedHourglass else each[-1]
+    assert terms["total"].item() == pytest.approx(wanted.item())
+    terms["total"].backward()
+    assert all(weight.grad.any() for name, weight in model.named_parameters() if weight.dim() == 4)
+    run = training.fit(model, (images, points), epochs=4, batch_size=16, lr=0.01)
+    assert run.train["total"][-1] < 0.7 * run.train["total"][0]
+    found = model.find(images)
+    assert len(found) == 3
+    assert torch.equal(found[-1], model(images))
+    assert found[0].shape == points.shape
+
+
+@pytest.mark.parametrize("bad", [{"points": 0}, {"points": 2, "stacks": 0}, {"points": 2, "size": 28}])
+def test_a_stack_that_cannot_be_built_is_an_error(bad):
+    with pytest.raises(ValueError, match=r"got .*=.*, expected"):
+        models.StackedHourglass(**bad)
+
+
+@pytest.mark.parametrize(
+    "build", [models.UNet, models.UNetWithoutSkips, lambda seed=0: models.StackedHourglass(3, seed=seed)]
+)
+def test_weights_come_from_the_seed_and_the_global_random_state_stays(build):
+    before = torch.get_rng_state()
+    first, same, other = (torch.nn.utils.parameters_to_vector(build(seed=s).parameters()) for s in (1, 1, 2))
+    assert torch.equal(first, same)
+    assert not torch.equal(first, other)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("model", [models.UNet(), models.StackedHourglass(3)])
+def test_a_network_on_pairs_refuses_bad_images(model):
+    with pytest.raises(ValueError, match="got pixel values from 9 to 9"):
+        model(torch.full((1, 1, 28, 28) if isinstance(model, models.UNet) else (1, 1, 32, 32), 9.0))
+
+
+# The measures
+
+
+def test_psnr_is_ten_times_the_logarithm_of_one_over_the_mean_squared_error():
+    clean = torch.zeros(3, 1, 4, 4)
+    assert evaluate.psnr(clean, clean + 0.1) == pytest.approx(20)
+    assert evaluate.psnr(clean, clean + 0.01) == pytest.approx(40, rel=1e-4)
+    assert evaluate.psnr(clean, clean) == math.inf
+    with pytest.raises(ValueError, match="got images of shape"):
+        evaluate.psnr(clean, clean[:2])
+
+
+def test_a_median_filter_removes_a_lonely_pixel_and_keeps_images_apart():
+    images = torch.zeros(2, 1, 9, 9)
+    images[0, 0, 4, 4] = 1
+    images[1] = 0.5
+    filtered = evaluate.median_filter(images, 3)
+    assert not filtered[0].any()
+    assert (filtered[1] == 0.5).all()
+
+
+def test_a_blur_keeps_the_sum_of_a_picture_and_spreads_it():
+    images = torch.zeros(2, 1, 21, 21)
+    images[0, 0, 10, 10] = 1
+    blurred = evaluate.gaussian_blur(images, 1.5)
+    assert blurred[0].sum().item() == pytest.approx(1, abs=1e-4)
+    x = np.arange(21) - 10
+    assert (blurred[0, 0].sum(0).numpy() * x**2).sum() == pytest.approx(1.5**2, rel=0.02)
+    assert not blurred[1].any()
+    with pytest.raises(ValueError, match="got sigma=-1, expected"):
+        evaluate.gaussian_blur(images, -1)
+
+
+def test_the_linear_map_is_scikit_learns_ridge_regression():
+    given, wanted = torch.rand(60, 1, 3, 3, generator=seeded()), torch.rand(60, 1, 2, 2, generator=seeded(1))
+    by_library = Ridge(0.5).fit(given.flatten(1), wanted.flatten(1)).predict(given.flatten(1)).clip(0, 1)
+    found = evaluate.linear_map(given, wanted, given, strength=0.5)
+    assert found.shape == wanted.shape
+    np.testing.assert_allclose(found.flatten(1).numpy(), by_library, atol=1e-4)
+    with pytest.raises(ValueError, match="got 60 given and 59 wanted"):
+        evaluate.linear_map(given, wanted[1:], given)
+    with pytest.raises(ValueError, match="got strength=0"):
+        evaluate.linear_map(given, wanted, given, strength=0)
+
+
+def test_distances_of_key_points_are_euclidean_and_the_share_counts_the_limit_in():
+    points = torch.zeros(1, 3, 2)
+    found = torch.tensor([[[3.0, 4.0], [0.0, 1.0], [0.0, 0.0]]])
+    assert evaluate.point_distances(points, found).tolist() == [[5, 1, 0]]
+    assert evaluate.correct_points(points, found, within=1) == pytest.approx(2 / 3)
+    for bad in (found[:, :2], found[..., :1]):
+        with pytest.raises(ValueError, match="got key points of shapes"):
+            evaluate.correct_points(points, bad, within=1)
+    with pytest.raises(ValueError, match="got within=-1"):
+        evaluate.correct_points(points, found, within=-1)
+
+
+def test_damages_can_be_chained():
+    both = Compose([models.Masking(0.5), models.GaussianNoise(0.1)])
+    model = models.DenoisingAutoencoder((784, 8, 2), corruption=both)
+    assert torch.isfinite(model.loss(GREY)["total"])
+
+
+def test_restoring_many_images_is_restoring_each_without_a_gradient():
+    model, images = models.UNet((2, 3)).eval(), torch.rand(5, 1, 28, 28, generator=seeded())
+    together = evaluate.restore(model, images, batch_size=2)
+    torch.testing.assert_close(together, model(images).detach())
+    assert not together.requires_grad

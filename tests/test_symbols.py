@@ -1,0 +1,278 @@
+"""Codes of symbols: rounding and its false gradient, VQ-VAE, FSQ, Gumbel-softmax, a prior over codes, their bits."""
+
+import itertools
+import math
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from aecourse import evaluate, training
+from aecourse.models import (
+    FSQ,
+    VQVAE,
+    CodePrior,
+    GumbelAutoencoder,
+    RevivingVQVAE,
+    check_symbols,
+    gumbel_softmax,
+    straight_through,
+)
+
+SMALL = {"positions": 3, "codes": 8}
+BUILDERS = {
+    "VQVAE": lambda **s: VQVAE((784, 20), **SMALL, **s),
+    "RevivingVQVAE": lambda **s: RevivingVQVAE((784, 20), **SMALL, **s),
+    "FSQ": lambda **s: FSQ((784, 20), positions=3, levels=(4, 2), **s),
+    "GumbelAutoencoder": lambda **s: GumbelAutoencoder((784, 20), **SMALL, **s),
+}
+
+
+@pytest.fixture(params=BUILDERS)
+def build(request):
+    return BUILDERS[request.param]
+
+
+@pytest.fixture
+def images():
+    return torch.rand(40, 1, 28, 28, generator=torch.Generator().manual_seed(0))
+
+
+def test_a_code_is_whole_numbers_and_decodes_to_images(build, images):
+    model = build().eval()
+    symbols = model.encode(images)
+    assert symbols.dtype == torch.int64
+    assert symbols.shape == (40, model.latent_dim) == (40, 3)
+    assert 0 <= symbols.min() <= symbols.max() < model.codes == 8
+    decoded = model.decode(symbols)
+    assert decoded.shape == images.shape
+    assert 0 <= decoded.min() <= decoded.max() <= 1
+    assert torch.equal(model(images), decoded)
+    assert model.bits == pytest.approx(9)
+
+
+def test_the_decoder_sees_nothing_but_the_symbols(build, images):
+    model = build().eval()
+    symbols = model.encode(images)
+    same = (symbols[:, None] == symbols[None]).all(2)
+    decoded = model(images).flatten(1)
+    for a, b in same.nonzero().tolist():
+        assert torch.allclose(decoded[a], decoded[b], atol=1e-6)
+
+
+def test_the_loss_reaches_encoder_and_decoder_through_the_symbols(build, images):
+    model = build()
+    terms = model.loss(images)
+    assert all(term.shape == () and torch.isfinite(term) for term in terms.values())
+    terms["reconstruction"].backward()
+    for part in (model.encoder, model.decoder):
+        assert all(weight.grad.any() for name, weight in part.named_parameters() if name.endswith("weight"))
+
+
+def test_the_seed_fixes_the_weights(build):
+    first, same, other = (torch.cat([w.flatten() for w in build(seed=s).parameters()]) for s in (1, 1, 2))
+    assert torch.equal(first, same)
+    assert not torch.equal(first, other)
+
+
+def test_training_lowers_the_reconstruction_term(build, images):
+    model = build()
+    history = training.fit(model, images, epochs=15, batch_size=10, lr=3e-3)
+    assert history.train["reconstruction"][-1] < history.train["reconstruction"][0] - 5
+
+
+def test_straight_through_has_the_value_of_one_argument_and_the_gradient_of_the_other():
+    z = torch.tensor([0.2, 0.7, 1.4], requires_grad=True)
+    rounded = straight_through(z, z.round())
+    assert rounded.tolist() == pytest.approx([0, 1, 1])
+    (rounded**2).sum().backward()
+    assert z.grad.tolist() == pytest.approx([0, 2, 2])  # 2 · round(z), not 2 · z
+
+
+def test_vq_chooses_the_nearest_vector():
+    model = VQVAE((784, 20), positions=2, codes=5, vector_dim=3)
+    model.codebook.data = torch.randn(5, 3, generator=torch.Generator().manual_seed(1))
+    features = torch.randn(30, 2, 3, generator=torch.Generator().manual_seed(2))
+    assert torch.equal(
+        model.choose(features), torch.cdist(features.flatten(0, 1), model.codebook).argmin(1).view(30, 2)
+    )
+
+
+def test_codebook_loss_moves_vectors_and_commitment_loss_moves_the_encoder(images):
+    model = VQVAE((784, 20), **SMALL)
+    terms = model.loss(images)
+    assert terms["codebook"].item() == pytest.approx(terms["commitment"].item())
+    terms["codebook"].backward(retain_graph=True)
+    assert model.codebook.grad.any()
+    assert all(weight.grad is None for weight in model.encoder.parameters())
+    model.zero_grad()
+    terms["commitment"].backward()
+    assert model.codebook.grad is None
+    assert any(weight.grad.any() for weight in model.encoder.parameters())
+
+
+def test_an_unused_vector_gets_no_gradient_and_comes_back_only_when_revived(images, monkeypatch):
+    monkeypatch.setattr(RevivingVQVAE, "PATIENCE", 20)
+    for kind, alive in ((VQVAE, False), (RevivingVQVAE, True)):
+        model = kind((784, 20), **SMALL)
+        model.codebook.data[0] = 1000.0
+        training.fit(model, images, epochs=30, batch_size=40, lr=1e-4)
+        assert bool(model.codebook[0].abs().max() < 100) == alive
+        if not alive:
+            model.loss(images)["total"].backward()
+            assert not model.codebook.grad[0].any()
+
+
+def test_looking_at_a_reviving_model_does_not_change_it(images):
+    model = RevivingVQVAE((784, 20), **SMALL)
+    model.idle += RevivingVQVAE.PATIENCE
+    before = model.codebook.clone()
+    model.eval()
+    model.loss(images)
+    model.encode(images)
+    assert torch.equal(model.codebook, before)
+    model.train()
+    model.loss(images)
+    assert not torch.equal(model.codebook, before)
+
+
+def test_fsq_numbers_its_grid_and_reads_the_numbers_back():
+    model = FSQ((784, 20), positions=24, levels=(4, 3, 2))
+    assert model.codes == 24
+    points = model.look_up(torch.arange(24)[None])[0]
+    grid = itertools.product((-1, 1), (-1, 0, 1), (-1, -1 / 3, 1 / 3, 1))
+    assert torch.allclose(points, torch.tensor([point[::-1] for point in grid]).float())
+    levels = (points + 1) / 2 * model.top
+    features = torch.logit((levels / model.top).clamp(0.01, 0.99))[None]
+    assert torch.equal(model.choose(features)[0], torch.arange(24))
+
+
+def test_what_the_fsq_decoder_reads_in_training_is_what_it_reads_for_the_symbols(images):
+    model = FSQ((784, 20), positions=3, levels=(4, 2))
+    logits = model.decoder(model.look_up(model.encode(images)).flatten(1))
+    expected = F.binary_cross_entropy_with_logits(logits, images.flatten(1), reduction="sum") / 40
+    assert model.loss(images)["total"].item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+def test_a_gumbel_draw_favours_each_symbol_with_its_probability_at_every_temperature():
+    torch.manual_seed(0)
+    chances = torch.tensor([0.6, 0.3, 0.1])
+    spread = {}
+    for temperature in (0.1, 2.0):
+        shares = gumbel_softmax(chances.log().expand(40_000, 3), temperature)
+        assert torch.allclose(shares.sum(1), torch.ones(40_000), atol=1e-5)
+        winners = shares.argmax(1).bincount() / 40_000
+        assert torch.allclose(winners, chances, atol=4 * 0.5 / 200)
+        spread[temperature] = shares.max(1).values.mean()
+    assert spread[0.1] > 0.95 > 0.75 > spread[2.0]
+
+
+def test_the_kl_of_the_categorical_posterior_is_log_k_minus_its_entropy():
+    model = GumbelAutoencoder((784, 20), **SMALL)
+    logits = torch.randn(6, 3, 8, generator=torch.Generator().manual_seed(0))
+    expected = 3 * math.log(8) - torch.distributions.Categorical(logits=logits).entropy().sum(1).mean()
+    assert model.kl(logits).item() == pytest.approx(expected.item(), rel=1e-5)
+    assert model.kl(torch.zeros(6, 3, 8)).item() == pytest.approx(0, abs=1e-5)
+
+
+def test_the_hard_elbo_is_below_log_p_of_x_and_equals_the_sum_over_all_codes(images):
+    model = GumbelAutoencoder((784, 20), positions=2, codes=3).eval()
+    pixels = (images[:4] > 0.5).float()
+    codes = torch.cartesian_prod(torch.arange(3), torch.arange(3))
+    with torch.no_grad():
+        log_x = model.likelihood(codes).log_prob(pixels.flatten(1)[:, None]).sum(2)  # (images, codes)
+        q = model.posterior(pixels).probs
+        weight = q[:, 0, codes[:, 0]] * q[:, 1, codes[:, 1]]
+        exact = (weight * (log_x - math.log(9) - weight.log())).sum(1).mean().item()
+        log_p = (log_x.logsumexp(1) - math.log(9)).mean().item()
+    found = evaluate.categorical_elbo(model, pixels, draws=4000)
+    assert found["elbo"] == pytest.approx(exact, abs=0.5)
+    assert found["elbo"] == pytest.approx(-found["reconstruction"] - found["kl"])
+    assert exact < log_p
+
+
+def test_a_prior_is_a_distribution_over_all_codes():
+    prior = CodePrior(3, 4, hidden=5)
+    every = torch.cartesian_prod(*[torch.arange(4)] * 3)
+    assert prior.log_prob(every).exp().sum().item() == pytest.approx(1, abs=1e-4)
+    assert prior.loss(every)["total"].item() == pytest.approx(-prior.log_prob(every).mean().item(), rel=1e-5)
+
+
+def test_a_prior_looks_only_at_the_symbols_before():
+    prior = CodePrior(4, 5, hidden=7)
+    first = torch.tensor([[1, 2, 3, 4]])
+    second = torch.tensor([[1, 2, 0, 0]])
+    a, b = prior.logits(first)[0], prior.logits(second)[0]
+    assert torch.allclose(a[:3], b[:3], atol=1e-6)
+    assert not torch.allclose(a[3], b[3], atol=1e-3)
+
+
+def test_a_prior_learns_which_symbols_follow_which_and_draws_them():
+    random = torch.Generator().manual_seed(0)
+    first = torch.randint(4, (2000, 1), generator=random)
+    symbols = torch.cat([first, (first + 1) % 4, (first + 3) % 4], 1)  # 2 bits in all; each position by itself has 2
+    prior = CodePrior(3, 4, hidden=16)
+    training.fit(prior, symbols, epochs=15, lr=1e-2)
+    assert evaluate.prior_bits(prior, symbols) == pytest.approx(2, abs=0.1)
+    assert evaluate.unigram_bits(symbols, symbols, 4) == pytest.approx(6, abs=0.05)
+    drawn = prior.sample(500, seed=1)
+    assert ((drawn[:, 1] - drawn[:, 0]) % 4 == 1).float().mean() > 0.95
+    assert torch.equal(drawn, prior.sample(500, seed=1))
+    assert not torch.equal(drawn, prior.sample(500, seed=2))
+
+
+def test_perplexity_and_dead_share_by_hand():
+    symbols = torch.tensor([[0, 0], [1, 1], [0, 1], [1, 0]])
+    assert evaluate.perplexity(symbols, 8) == pytest.approx(2)
+    assert evaluate.dead_share(symbols, 8) == pytest.approx(6 / 8)
+    assert evaluate.perplexity(torch.zeros(5, 3, dtype=torch.int64), 8) == pytest.approx(1)
+    assert evaluate.perplexity(torch.tensor([[0, 0, 1, 2]]), 4) == pytest.approx(2**1.5)
+
+
+def test_pixel_bits_are_the_surprise_of_the_pixels(images):
+    model = FSQ((784, 20), positions=3, levels=(4, 2)).eval()
+    black = (images > 0.5).float()
+    symbols = model.encode(black)
+    white = model.decode(symbols)
+    expected = -torch.where(black > 0, white, 1 - white).log2().flatten(1).sum(1).mean()
+    assert evaluate.pixel_bits(model, symbols, black) == pytest.approx(expected.item(), rel=1e-4)
+    with pytest.raises(ValueError, match="one code for each image"):
+        evaluate.pixel_bits(model, symbols[:3], black)
+
+
+@pytest.mark.parametrize(
+    ("symbols", "message"),
+    [
+        ([[0, 1, 2]], "use torch.as_tensor"),
+        (torch.zeros(2, 3), "call .long"),
+        (torch.zeros(3, dtype=torch.int64), r"symbols\[None\]"),
+        (torch.zeros(2, 4, dtype=torch.int64), r"shape \(2, 4\)"),
+        (torch.full((2, 3), 8), "another model's code"),
+        (torch.full((2, 3), -1), "from -1 to -1"),
+    ],
+)
+def test_bad_symbols_are_refused_with_a_reason(build, symbols, message):
+    with pytest.raises(ValueError, match=message):
+        check_symbols(symbols, 3, 8)
+    with pytest.raises(ValueError, match=message):
+        build().decode(symbols)
+    with pytest.raises(ValueError, match=message):
+        CodePrior(3, 8).log_prob(symbols)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: VQVAE((784, 20), codes=1), "codes=1"),
+        (lambda: VQVAE((784, 20), commitment=-1), "commitment=-1"),
+        (lambda: VQVAE((700, 20)), "begin with 700"),
+        (lambda: VQVAE((784, 20), positions=0), "whole numbers above 0"),
+        (lambda: FSQ((784, 20), levels=(4, 1)), "levels"),
+        (lambda: FSQ((784, 20), levels=()), "levels"),
+        (lambda: GumbelAutoencoder((784, 20), temperature=0), "temperature=0"),
+        (lambda: CodePrior(0, 8), "positions=0"),
+    ],
+)
+def test_bad_settings_are_refused_with_a_reason(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
