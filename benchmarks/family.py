@@ -266,9 +266,10 @@ def gumbel(images: Tensor, labels: Tensor, seed: int) -> Trained:
 
 def ebgan(images: Tensor, labels: Tensor, seed: int) -> Trained:
     """The critic copies, the generator draws."""
-    pair = ae.models.EBGAN(ae.models.Critic(seed=seed), seed=seed)
+    critic = ae.models.Critic((784, 256, 32), margin=15.0, seed=seed)
+    pair = ae.models.EBGAN(critic, pulling_away=20.0, seed=seed)
     started = time.process_time()
-    ae.models.fit_pair(pair, images, epochs=EPOCHS, seed=seed)
+    ae.models.fit_pair(pair, images, epochs=EPOCHS, lr=4e-3, seed=seed)
     seconds = time.process_time() - started
     return Trained(
         (pair,),

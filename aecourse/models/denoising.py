@@ -20,7 +20,7 @@ from .dense import DenseAutoencoder
 
 @dataclass(frozen=True)
 class GaussianNoise:
-    """Damage that adds N(0, `sigma`²) to every pixel and cuts what leaves [0, 1].
+    """Damage that adds N(0, σ²) to every pixel, σ being `sigma`, and cuts what leaves [0, 1].
 
     Called with images of any shape it returns damaged ones of the same shape.  It draws from `generator`, or from
     torch's default generator without one, as do the other two; `torchvision.transforms.Compose` chains them.

@@ -202,9 +202,7 @@ def beta(models: Sequence[Exported] | None = None) -> Explorable:
     )
 
 
-def player(
-    pieces: Mapping[str, torch.Tensor], *, steps_per_beat: int = 2, beats_per_minute: float = 76
-) -> Explorable:
+def player(pieces: Mapping[str, torch.Tensor], *, steps_per_beat: int = 2, beats_per_minute: float = 76) -> Explorable:
     """Return an explorable that shows piano rolls and plays them with sound made in the page.
 
     Args:
