@@ -33,7 +33,7 @@ BUILDERS = {
     "VAE": lambda **seed: models.VAE((784, 20, 3), **seed),
     "BinarizedVAE": lambda **seed: models.BinarizedVAE((784, 20, 3), **seed),
     "ContractiveAutoencoder": lambda **seed: models.ContractiveAutoencoder((784, 20, 3), **seed),
-    "WassersteinAutoencoder": lambda **seed: models.WassersteinAutoencoder((784, 20, 3), **seed),
+    "WassersteinAutoencoder": lambda **seed: models.WassersteinAutoencoder((784, 20, 3), matching=0, **seed),
     "GaussianVAE": lambda **seed: models.GaussianVAE((784, 20, 3), **seed),
     "IWAE": lambda **seed: models.IWAE((784, 20, 3), samples=3, **seed),
     "ConvAutoencoder": lambda **seed: models.ConvAutoencoder((2, 4), latent_dim=3, **seed),

@@ -79,6 +79,10 @@ QUESTIONS = {
             "you take away the whole price. The squared error has the slope 2(z − x), so set the derivative of both "
             "terms to 0": lambda x, price: (x - price).clamp(min=0),
             "some activities are negative. A unit can't be less than silent": lambda x, price: x - price / 2,
+            "two things are wrong: you take away too much, and some of the results are below 0. A unit can't be less "
+            "than silent, and the squared error has a slope of its own": lambda x, price: x - price,
+            "your units answer with half of what is left after the price. Think of a price of 0: then the best "
+            "activity is the input itself": lambda x, price: ((x - price) / 2).clamp(min=0),
             "your units stay silent below the right threshold, but above it they are not shrunk. The price counts "
             "there, too": lambda x, price: torch.where(x > price / 2, x, 0.0),
             "negative inputs come out active. No positive activity brings z nearer to a negative "
@@ -103,6 +107,10 @@ QUESTIONS = {
             ),
             "you compute the price for every single activity and average then. Asked is the price of the *mean* "
             "activity of each unit": lambda c, rho: models.bernoulli_kl(rho, c).mean(0).sum(),
+            "you add up a price for every activity of every image. A unit pays once, for its mean over the "
+            "images": lambda c, rho: models.bernoulli_kl(rho, c).sum(),
+            "you take one mean over all units together. Then a unit that is always active can hide behind silent "
+            "ones; each has a mean of its own": lambda c, rho: models.bernoulli_kl(rho, c.mean()),
             "you average over the units of an image. ρ̂ belongs to a unit: average over the images": lambda c, rho: (
                 models.bernoulli_kl(rho, c.mean(1)).sum()
             ),
@@ -119,6 +127,10 @@ QUESTIONS = {
         evaluate.keep_largest,
         {
             "a large negative number is dropped. What counts is the magnitude": _largest_values,
+            "only positive numbers are left, as after a ReLU. Here a number of either sign may be among the "
+            "largest": lambda c, k: evaluate.keep_largest(c.relu(), k),
+            "this only says *which* numbers stay, with 1 for yes and 0 for no. Asked are the numbers "
+            "themselves": lambda c, k: (evaluate.keep_largest(c, k) != 0).float(),
             "you lose the signs: keep the numbers themselves and not their magnitudes": lambda c, k: (
                 evaluate.keep_largest(c, k).abs()
             ),

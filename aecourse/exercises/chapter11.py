@@ -63,6 +63,11 @@ def _field_with_whole_kernels(kernels: list[int], strides: list[int]) -> int:
     return side
 
 
+def _field_with_last_stride(kernels: list[int], strides: list[int]) -> int:
+    pairs = zip(kernels[1:], strides[:-1], strict=True)
+    return kernels[0] + sum((kernel - 1) * stride for kernel, stride in pairs)
+
+
 def _product(numbers: list[int]) -> int:
     return int(torch.tensor(numbers).prod())
 
@@ -107,6 +112,11 @@ QUESTIONS = {
             "to the layers that follow": _field_with_own_stride,
             "you count every layer with its whole kernel. Neighbouring windows share pixels, so a layer adds one step "
             "less than its kernel is wide": _field_with_whole_kernels,
+            "for each layer you count only the stride of the layer just before it. The strides of all earlier layers "
+            "act together": _field_with_last_stride,
+            "every layer adds two steps in your count, as if all kernels were 3 wide. They may differ": lambda k, s: (
+                _field([3] * len(k), s)
+            ),
             "you multiply the kernels, as if windows never overlapped": lambda k, s: _product(k),
             "you add up the kernels. That leaves out the strides, and neighbouring windows share pixels": lambda k, s: (
                 sum(k)

@@ -67,6 +67,11 @@ def _hidden_error(guesses: Tensor, tokens: Tensor, visible: Tensor) -> Tensor:
     return (_errors(guesses, tokens) * _is_hidden(tokens, visible)).sum() / len(tokens)
 
 
+def _hidden_in_all(guesses: Tensor, tokens: Tensor, visible: Tensor) -> Tensor:
+    hidden = _is_hidden(tokens, visible).amin(0)
+    return (_errors(guesses, tokens) * hidden).sum() / len(tokens)
+
+
 QUESTIONS: dict[str, Question] = {
     "patches": Question(
         "patches(images, size)",
@@ -98,7 +103,7 @@ QUESTIONS: dict[str, Question] = {
         _attend,
         {
             "the scores are not scaled. In many dimensions they grow, and one key takes everything": _scaled(0),
-            "you divide the scores by d. The spread of a sum of d products grows with the root of d": _scaled(1),
+            "you divide the scores by d_k. The spread of a sum of d_k products grows with its root": _scaled(1),
             "your weights sum to 1 over the queries. Each *query* shares out its attention over the keys": (
                 lambda q, k, v: (q @ k.T / math.sqrt(q.shape[1])).softmax(0) @ v
             ),
@@ -114,6 +119,14 @@ QUESTIONS: dict[str, Question] = {
             )[0],
             "you scale by the root of the number of keys. What counts is how many numbers a key has": lambda q, k, v: (
                 (q @ k.T / math.sqrt(len(k))).softmax(1) @ v
+            ),
+            "you scale by the root of the number of queries. What counts is how many numbers a query "
+            "has": lambda q, k, v: (q @ k.T / math.sqrt(len(q))).softmax(1) @ v,
+            "you divide after the softmax, so the weights don't sum to 1. It is the scores that grow in many "
+            "dimensions": lambda q, k, v: (q @ k.T).softmax(1) @ v / math.sqrt(q.shape[1]),
+            "there is one softmax over all scores, so the weights of all queries together sum to 1. Each *query* "
+            "shares out an attention of its own": lambda q, k, v: (
+                (q @ k.T / math.sqrt(q.shape[1])).flatten().softmax(0).reshape(len(q), len(k)) @ v
             ),
         },
     ),
@@ -139,6 +152,14 @@ QUESTIONS: dict[str, Question] = {
             ),
             "you use the mask of the first image for all. Each image has its own": lambda g, t, v: _hidden_error(
                 g, t, v[:1].expand_as(v)
+            ),
+            "a place that is visible in one image counts as visible in all: the masks are mixed. Each image has its "
+            "own": _hidden_in_all,
+            "this is a mean over the numbers of a token. Within an image, sum": lambda g, t, v: (
+                _hidden_error(g, t, v) / t.shape[2]
+            ),
+            "this is a mean over all tokens, the visible ones included as zeros. Within an image, sum": (
+                lambda g, t, v: _hidden_error(g, t, v) / t.shape[1]
             ),
             "the differences are not squared": lambda g, t, v: ((g - t).abs().sum(2) * _is_hidden(t, v)).sum() / len(t),
         },

@@ -49,6 +49,15 @@ def _row_gap(shares: Tensor) -> Tensor:
     return (best - second).mean()
 
 
+def _lowest_gap(shares: Tensor) -> Tensor:
+    lowest, next_lowest = shares.topk(2, dim=0, largest=False).values
+    return (next_lowest - lowest).mean()
+
+
+def _gap_without_ties(shares: Tensor) -> Tensor:
+    return torch.stack([column.unique()[-2:].diff().sum() for column in shares.T]).mean()
+
+
 def _digits(random: torch.Generator) -> list[tuple]:
     codes = torch.tensor([[0.0, 0.0], [2.0, 0.0], [10.0, 4.0], [10.0, 8.0]])
     cases = [
@@ -117,6 +126,11 @@ QUESTIONS = {
             "these are the gaps between the first two numbers of the code, which need not be the best ones": lambda s: (
                 s[0] - s[1]
             ).mean(),
+            "these are the two *smallest* entries of each column, the smallest less the next one: did you sort? A sort "
+            "begins with the smallest": lambda s: -_lowest_gap(s),
+            "this is the gap between the two *smallest* entries of each column. Asked are the two largest": _lowest_gap,
+            "equal entries are lost, as with `unique` or `set`. Two numbers that know a factor equally well leave a "
+            "gap of 0": _gap_without_ties,
             "this is the largest gap of all factors. Asked is their mean": lambda s: (
                 s.topk(2, dim=0).values[0] - s.topk(2, dim=0).values[1]
             ).max(),
@@ -144,6 +158,11 @@ QUESTIONS = {
             "you moved by the difference of the *sums*, which grows with the number of images": lambda c, y, a, b, z: (
                 z + c[y == b].sum(0) - c[y == a].sum(0)
             ),
+            "you move `codes`. They only show where the labels lie; what is steered is `z`": lambda c, y, a, b, z: (
+                _steer(c, y, a, b, c)
+            ),
+            "`codes[end]` is the code of one image, whatever its label. A mean is taken over all codes with that "
+            "label": lambda c, y, a, b, z: z + c[b] - c[a],
         },
     ),
 }

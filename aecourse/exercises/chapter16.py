@@ -28,6 +28,14 @@ def _held(pitches: Tensor) -> Tensor:
     return torch.where(same, HELD, pitches)
 
 
+def _held_after_marks(pitches: Tensor) -> Tensor:
+    marked = pitches.clone()
+    for step in range(1, len(marked)):
+        if marked[step] == marked[step - 1]:
+            marked[step] = HELD
+    return marked
+
+
 def _held_with(same: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
     return lambda pitches: torch.where(same(pitches), HELD, pitches)
 
@@ -72,6 +80,16 @@ def _markov_without_start(known: Tensor, new: Tensor, symbols: int) -> Tensor:
     return _price(counts / counts.sum(1, keepdim=True), new)
 
 
+def _markov_from_one(known: Tensor, new: Tensor, symbols: int) -> Tensor:
+    counts = _counts(known, symbols, 1)
+    return _price(counts / counts.sum(1, keepdim=True), new)
+
+
+def _markov_once(known: Tensor, new: Tensor, symbols: int) -> Tensor:
+    counts = _counts(known, symbols, 0).clamp(max=1) + 0.5
+    return _price(counts / counts.sum(1, keepdim=True), new)
+
+
 def _markov_alone(known: Tensor, new: Tensor, symbols: int) -> Tensor:
     counts = torch.bincount(known.flatten(), minlength=symbols) + 0.5
     return -(counts / counts.sum())[new].log2().mean()
@@ -90,7 +108,10 @@ def _chords(random: torch.Generator) -> list[tuple]:
     low = torch.tensor([60, 52, 46, 36])
     for steps in (2, 3, 5, 8, 16):
         chords = low + torch.randint(0, 15, (steps, 4), generator=random)
-        cases.append(torch.where(torch.rand((steps, 4), generator=random) < 0.15, REST, chords))
+        rests = torch.rand((steps, 4), generator=random) < 0.15
+        rests[0] = False  # some chord is whole and each has a pair, lest a mistake divide 0 by 0
+        rests &= rests.sum(1, keepdim=True) < 3
+        cases.append(torch.where(rests, REST, chords))
     return [(case,) for case in cases]
 
 
@@ -133,6 +154,10 @@ def _clash_by_step(chords: Tensor) -> Tensor:
     return (_of(CLASHES)((first - second).abs()) & both).any(1).float().mean()
 
 
+def _clash_mean_of_steps(chords: Tensor) -> Tensor:
+    return torch.stack([_clash(chord[None]) for chord in chords]).mean()
+
+
 QUESTIONS: dict[str, Question] = {
     "mark_held": Question(
         "mark_held(pitches)",
@@ -153,6 +178,11 @@ QUESTIONS: dict[str, Question] = {
                 [pitches[:1], torch.where(pitches[1:] != pitches[:-1], HELD, pitches[1:])]
             ),
             "the first step is left out: the result must be as long as the voice": lambda pitches: _held(pitches)[1:],
+            "the first step is marked as held, but nothing is before it": lambda pitches: torch.cat(
+                [torch.tensor([HELD]), _held(pitches)[1:]]
+            ),
+            "the third of three equal notes counts as new: when you look, the step before it is already marked. "
+            "Compare notes with notes, not with marks": _held_after_marks,
             "held notes are marked with −1, which is a rest; −2 means held": lambda pitches: torch.where(
                 _held(pitches) == HELD, REST, pitches
             ),
@@ -182,6 +212,16 @@ QUESTIONS: dict[str, Question] = {
             "this is the sum over all steps; return the mean per step": lambda known, new, symbols: (
                 _markov(known, new, symbols) * new[:, 1:].numel()
             ),
+            "you divide by the number of all steps. The first one of each row follows nothing: it has no price here "
+            "and isn't counted": lambda known, new, symbols: (
+                _markov(known, new, symbols) * new[:, 1:].numel() / new.numel()
+            ),
+            "the sign is wrong: the logarithm of a chance is negative, and a cost is not": lambda known, new, symbols: (
+                -_markov(known, new, symbols)
+            ),
+            "a pair that occurs many times was counted once: with tensors of indices, `+=` adds to each place a single "
+            "time": _markov_once,
+            "your counts start at 1, not at ½, so pairs that never occurred get too large a chance": _markov_from_one,
         },
     ),
     "clash_share": Question(
@@ -204,6 +244,16 @@ QUESTIONS: dict[str, Question] = {
             "the sevenths are missing, 10 and 11 semitones": _clash_with(_of((1, 2, 6))),
             "this is the share of *steps* with a clash, however many pairs clash in them; count the pairs": (
                 _clash_by_step
+            ),
+            "this is the mean of the steps' shares, in which a pair counts for more where few voices sound. All pairs "
+            "count alike": _clash_mean_of_steps,
+            "a chord with a rest is left out as a whole, but its other voices still make pairs": lambda chords: _clash(
+                chords[(chords != REST).all(1)]
+            ),
+            "each voice is paired with itself, and each pair comes twice: four voices make six pairs, and you have "
+            "sixteen": _clash_with(_of(CLASHES), torch.cartesian_prod(torch.arange(4), torch.arange(4))),
+            "each voice is paired with itself, too: four voices make six pairs, and you have ten": _clash_with(
+                _of(CLASHES), torch.combinations(torch.arange(4), with_replacement=True)
             ),
             "this is the share of pairs that do *not* clash": lambda chords: 1 - _clash(chords),
         },

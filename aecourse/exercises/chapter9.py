@@ -78,6 +78,11 @@ QUESTIONS = {
             "the black pixels are there, but the white ones were left as they are": lambda x, u, s: torch.where(
                 u < s / 2, 0.0, x
             ),
+            "your white pixels are the ones with the highest chances. The text says which chances make a pixel "
+            "white": lambda x, u, s: torch.where(u < s / 2, 0.0, torch.where(u > 1 - s / 2, 1.0, x)),
+            "your white pixels are 255. In these images the grey values go from 0 to 1": lambda x, u, s: torch.where(
+                u < s / 2, 0.0, torch.where(u < s, 255.0, x)
+            ),
         },
     ),
     "best_answer": Question(
@@ -104,6 +109,12 @@ QUESTIONS = {
             ),
             "you leave out how common white images are: black and white ones needn't be equally "
             "common": lambda w, m, k: m**k / (m**k + 1),
+            "you count the black images as if *every* image were black. They have a share, too, as the white ones "
+            "have": lambda w, m, k: w * m**k / (w * m**k + 1),
+            "these are the odds, white against black. A probability compares white with both "
+            "together": lambda w, m, k: w * m**k / (1 - w),
+            "you let the masks decide how often a black image looks black. It looks black whatever is "
+            "masked": lambda w, m, k: w * m**k / (w * m**k + (1 - w) * (1 - m) ** k),
         },
     ),
     "psnr": Question(
@@ -113,6 +124,9 @@ QUESTIONS = {
         {
             "the sign is wrong: a small error must give many decibels": lambda x, y: 10 * math.log10(_error(x, y)),
             "this is the natural logarithm. Decibels use the one to base 10": lambda x, y: -10 * math.log(_error(x, y)),
+            "this is the logarithm to base 2, which counts bits. Decibels use another base": lambda x, y: (
+                -10 * math.log2(_error(x, y))
+            ),
             "this is half of the right value, as if the error had been a distance. The squared error goes into the "
             "logarithm with the factor 10": lambda x, y: -5 * math.log10(_error(x, y)),
             "this is twice the right value. The factor is 20 for the *root* of the mean squared error, and 10 for the "
@@ -126,6 +140,10 @@ QUESTIONS = {
             ),
             "you average the decibels of the images. Asked is the ratio for the mean error over *all* "
             "pixels": lambda x, y: -10 * (x - y).square().flatten(1).mean(1).log10().mean(),
+            "you take the logarithm of every pixel's error and average then. That way one pixel that happens to be "
+            "right counts for very many decibels": lambda x, y: -10 * (x - y).square().log10().mean(),
+            "you add up the squared errors of all images and all pixels. That way a larger test set looks "
+            "worse": lambda x, y: -10 * math.log10(float((x - y).square().sum())),
             "this is the mean squared error itself": _error,
             "white is 1 here, not 255": lambda x, y: -10 * math.log10(_error(x, y) / 255**2),
         },

@@ -110,6 +110,8 @@ WRONG = {
     "best_activity": [
         (lambda x, price: F.relu(x - price), "you take away the whole price"),
         (lambda x, price: x - price / 2, "some activities are negative"),
+        (lambda x, price: x.numpy() - price, "some of the results are below 0"),
+        (lambda x, price: F.relu(x / 2 - price / 2), "half of what is left after the price"),
         (lambda x, price: x * (x > price / 2), "above it they are not shrunk"),
         (lambda x, price: F.relu(x.abs() - price / 2), "negative inputs come out active"),
         (lambda x, price: F.softshrink(x, price / 2), "for codes of either sign"),
@@ -121,6 +123,8 @@ WRONG = {
         (lambda c, rho: kl(c.mean(0), like(rho, c.mean(0))).sum(), "the other way round"),
         (lambda c, rho: kl(like(rho, c.mean(0)), c.mean(0)).mean(), "you average over the units. The price"),
         (lambda c, rho: kl(like(rho, c), c).sum() / len(c), "for every single activity"),
+        (lambda c, rho: kl(like(rho, c), c).sum(), "a price for every activity of every image"),
+        (lambda c, rho: sparsity_by_loop(c.reshape(-1, 1), rho), "one mean over all units together"),
         (lambda c, rho: kl(like(rho, c.mean(1)), c.mean(1)).sum(), "of an image"),
         (lambda c, rho: (rho * math.log(rho) - rho * c.mean(0).log()).sum(), "one of the two terms is missing"),
         (
@@ -133,6 +137,8 @@ WRONG = {
     ],
     "keep_largest": [
         (lambda c, k: c * (c >= c.sort(1, descending=True).values[:, k - 1 : k]), "a large negative number"),
+        (lambda c, k: kept_by_loop(c.clamp(min=0), k), "only positive numbers are left"),
+        (lambda c, k: torch.zeros_like(c).scatter(1, c.abs().topk(k).indices, 1.0), "*which* numbers stay"),
         (lambda c, k: kept_by_mask(c, k).abs(), "you lose the signs"),
         (kept_of_each_column, "of each *column*"),
         (kept_of_all, "among all images at once"),

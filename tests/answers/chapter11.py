@@ -102,6 +102,22 @@ def whole_kernels(kernels, strides):
     return side
 
 
+def stride_just_before(kernels, strides):
+    side, before = 1, 1
+    for kernel, stride in zip(kernels, strides, strict=True):
+        side += (kernel - 1) * before
+        before = stride
+    return side
+
+
+def two_for_every_layer(kernels, strides):
+    side, step = 1, 1
+    for stride in strides:
+        side += 2 * step
+        step *= stride
+    return side
+
+
 def from_the_wrong_end(kernels, strides):
     return side_by_loop(list(reversed(kernels)), list(reversed(strides)))
 
@@ -154,6 +170,8 @@ WRONG = {
         (lambda k, s: sum(k) - len(k) + 1, "the strides are missing"),
         (own_stride_first, "a layer's own stride"),
         (whole_kernels, "with its whole kernel"),
+        (stride_just_before, "the layer just before it"),
+        (two_for_every_layer, "as if all kernels were 3 wide"),
         (lambda k, s: int(np.prod(k)), "you multiply the kernels"),
         (lambda k, s: sum(k), "you add up the kernels"),
         (lambda k, s: int(np.prod(s)), "neighbours of the last map"),

@@ -97,6 +97,22 @@ def patches_turned(images, size):
     return patches_by_permute(images, size).unflatten(2, (size, size)).transpose(2, 3).flatten(2)
 
 
+def hidden_in_all(guesses, tokens, visible):
+    mask = torch.ones(tokens.shape[:2])
+    mask[:, visible] = 0
+    return (mask[:, :, None] * (guesses - tokens) ** 2).sum((1, 2)).mean()
+
+
+def attention_in_one(queries, keys, values):
+    scores = (queries @ keys.T / math.sqrt(queries.shape[1])).exp()
+    return scores / scores.sum() @ values
+
+
+def attention_divided_late(queries, keys, values):
+    weights = torch.softmax(queries @ keys.T, dim=1)
+    return (weights / math.sqrt(queries.shape[1])) @ values
+
+
 WRONG = {
     "patches": [
         (lambda images, size: images.flatten(1).unflatten(1, (-1, size * size)), "only counted off"),
@@ -115,6 +131,9 @@ WRONG = {
         (lambda q, k, v: v[(q @ k.T).argmax(dim=1)], "best key alone"),
         (lambda q, k, v: attention_by_softmax(q, k, k), "you read the keys"),
         (softmax_of(lambda queries, keys: math.sqrt(len(keys))), "number of keys"),
+        (softmax_of(lambda queries, keys: math.sqrt(len(queries))), "number of queries"),
+        (attention_divided_late, "after the softmax"),
+        (attention_in_one, "one softmax over all scores"),
     ],
     "hidden_error": [
         (lambda g, t, v: ((g - t) ** 2).sum((1, 2)).mean(), "count all tokens"),
@@ -126,6 +145,12 @@ WRONG = {
             "mean over the hidden numbers",
         ),
         (lambda g, t, v: hidden_by_mask(g, t, v[0].repeat(len(v), 1)), "mask of the first image"),
+        (hidden_in_all, "the masks are mixed"),
+        (
+            lambda g, t, v: F.mse_loss(g, t, reduction="none").mean(2).scatter(1, v, 0.0).sum(1).mean(),
+            "mean over the numbers of a token",
+        ),
+        (lambda g, t, v: ((g - t) ** 2).sum(2).scatter(1, v, 0.0).mean(), "mean over all tokens"),
         (
             lambda g, t, v: ((g - t).abs().sum(2).sum(1) - (g - t).abs().sum(2).gather(1, v).sum(1)).mean(),
             "not squared",

@@ -88,6 +88,24 @@ def largest_gap(shares):
     return np.max(ordered[-1] - ordered[-2])
 
 
+def smallest_first(shares):
+    best, second = shares.sort(dim=0).values[:2]
+    return (best - second).mean()
+
+
+def smallest_by_numpy(shares):
+    ordered = np.sort(shares.numpy(), axis=0)
+    return (ordered[1] - ordered[0]).mean()
+
+
+def gap_of_sets(shares):
+    gaps = []
+    for column in shares.T.tolist():
+        *_, second, best = sorted(set(column))
+        gaps.append(best - second)
+    return sum(gaps) / len(gaps)
+
+
 WRONG = {
     "with_label": [
         (lambda z, y, c: torch.hstack([hot(y, c), z]), "the label stands before the code"),
@@ -110,6 +128,9 @@ WRONG = {
         ),
         (lambda s: -gap_by_sort(s), "the sign is wrong"),
         (lambda s: (s[0] - s[1]).mean(), "the first two numbers"),
+        (smallest_first, "A sort begins with the smallest"),
+        (smallest_by_numpy, "the gap between the two *smallest*"),
+        (gap_of_sets, "equal entries are lost"),
         (largest_gap, "the largest gap of all"),
     ],
     "steer": [
@@ -121,5 +142,7 @@ WRONG = {
         (lambda c, y, a, b, z: z + way(c, y, a, b) / way(c, y, a, b).norm(), "one unit long"),
         (lambda c, y, a, b, z: z + c[y == b].mean() - c[y == a].mean(), "one number for all of the code"),
         (lambda c, y, a, b, z: z + c[y == b].sum(0) - c[y == a].sum(0), "the difference of the *sums*"),
+        (lambda c, y, a, b, z: c + way(c, y, a, b), "you move `codes`"),
+        (lambda c, y, a, b, z: z + (c[b] - c[a]), "the code of one image"),
     ],
 }

@@ -129,6 +129,38 @@ def changed(pitches):
     return marked
 
 
+def held_in_place(pitches):
+    marked = pitches.tolist()
+    for step in range(1, len(marked)):
+        marked[step] = -2 if marked[step] == marked[step - 1] else marked[step]
+    return torch.tensor(marked)
+
+
+def held_from_the_first(pitches):
+    marked = held_by_clone(pitches)
+    marked[0] = -2
+    return marked
+
+
+def markov_by_adding(known, new, symbols):
+    counts = torch.full((symbols, symbols), 0.5)
+    counts[known[:, :-1], known[:, 1:]] += 1
+    table = counts / counts.sum(1, keepdim=True)
+    return -table[new[:, :-1], new[:, 1:]].log2().mean()
+
+
+def markov_over_all_steps(known, new, symbols):
+    costs = [markov_of(known, row[None], symbols) * (len(row) - 1) for row in new]
+    return sum(costs) / new.numel()
+
+
+def clash_of_matrix(chords, *, upper=False):
+    apart = (chords[:, :, None] - chords[:, None, :]).abs() % 12
+    both = (chords != -1)[:, :, None] & (chords != -1)[:, None, :]
+    both = both.triu() if upper else both
+    return torch.isin(apart[both], torch.tensor([1, 2, 6, 10, 11])).float().mean()
+
+
 WRONG = {
     "mark_held": [
         (held_before_next, "with the *next* one"),
@@ -136,6 +168,8 @@ WRONG = {
         (held_but_rests, "a rest that goes on"),
         (changed, "at which the note *changes*"),
         (lambda pitches: held_by_loop(pitches)[1:], "the first step is left out"),
+        (held_from_the_first, "the first step is marked"),
+        (held_in_place, "already marked"),
         (lambda pitches: torch.where(held_by_loop(pitches) == -2, -1, pitches), "which is a rest"),
         (lambda pitches: (held_by_loop(pitches) == -2).int(), "where notes are held, and not the notes"),
     ],
@@ -151,6 +185,10 @@ WRONG = {
             "rows are sequences of their own",
         ),
         (lambda known, new, symbols: markov_of(known, new, symbols) * new[:, 1:].numel(), "the sum over all steps"),
+        (markov_over_all_steps, "the number of all steps"),
+        (lambda known, new, symbols: -markov_by_counter(known, new, symbols), "the sign is wrong"),
+        (markov_by_adding, "counted once"),
+        (lambda known, new, symbols: markov_of(known, new, symbols, start=1.0), "your counts start at 1"),
     ],
     "clash_share": [
         (lambda chords: clash_of(chords, octaves=False), "octaves are not taken off"),
@@ -163,6 +201,10 @@ WRONG = {
             lambda chords: sum(clash_of(c[None]) > 0 if (c >= 0).sum() > 1 else 0 for c in chords) / len(chords),
             "the share of *steps*",
         ),
+        (lambda chords: sum(clash_of(chord[None]) for chord in chords) / len(chords), "the mean of the steps' shares"),
+        (lambda chords: clash_by_loop(chords[chords.amin(1) >= 0]), "left out as a whole"),
+        (clash_of_matrix, "you have sixteen"),
+        (lambda chords: clash_of_matrix(chords, upper=True), "you have ten"),
         (lambda chords: 1 - clash_by_loop(chords), "do *not* clash"),
     ],
 }

@@ -100,6 +100,13 @@ def only_salt(images, chance, share):
     return damaged
 
 
+def salt_from_the_top(images, chance, share):
+    damaged = images.clone()
+    damaged[chance < share / 2] = 0
+    damaged[chance >= 1 - share / 2] = 1
+    return damaged
+
+
 def mean_of_decibels(clean, restored):
     return np.mean([-10 * math.log10(F.mse_loss(a, b)) for a, b in zip(clean, restored, strict=True)])
 
@@ -114,6 +121,8 @@ WRONG = {
         (grey, "They keep the grey they had"),
         (only_salt, "the black ones were left as they are"),
         (lambda x, u, s: x.masked_fill(u < s / 2, 0), "the white ones were left as they are"),
+        (salt_from_the_top, "the ones with the highest chances"),
+        (lambda x, u, s: np.select([u < s / 2, u < s], [0, 255], x), "your white pixels are 255"),
         (written_over, "changes its input `images`"),
     ],
     "best_answer": [
@@ -125,16 +134,22 @@ WRONG = {
         (lambda w, m, k: 1 - answer_by_odds(w, m, k), "the chance of a *black* image"),
         (lambda w, m, k: answer_by_odds(w, 1 - m, k), "that a pixel is *spared*"),
         (lambda w, m, k: answer_by_odds(0.5, m, k), "how common white images are"),
+        (lambda w, m, k: 1 - 1 / (1 + w * math.prod([m] * k)), "as if *every* image were black"),
+        (lambda w, m, k: w / (1 - w) * math.prod([m] * k), "these are the odds"),
+        (lambda w, m, k: 1 / (1 + (1 - w) / w * ((1 - m) / m) ** k), "how often a black image looks black"),
     ],
     "psnr": [
         (lambda x, y: 10 * F.mse_loss(x, y).log10(), "the sign is wrong"),
         (lambda x, y: -10 * F.mse_loss(x, y).log(), "the natural logarithm"),
+        (lambda x, y: -10 * F.mse_loss(x, y).log2(), "the logarithm to base 2"),
         (lambda x, y: -10 * F.mse_loss(x, y).sqrt().log10(), "half of the right value"),
         (lambda x, y: -20 * F.mse_loss(x, y).log10(), "twice the right value"),
         (lambda x, y: -F.mse_loss(x, y).log10(), "in bel, not in decibels"),
         (lambda x, y: -10 * (F.mse_loss(x, y, reduction="sum") / len(x)).log10(), "you *sum* the squared error"),
         (lambda x, y: -10 * F.l1_loss(x, y).log10(), "the absolute differences"),
         (mean_of_decibels, "you average the decibels"),
+        (lambda x, y: -20 * (x - y).abs().log10().mean(), "the logarithm of every pixel's error"),
+        (lambda x, y: -10 * F.mse_loss(x, y, reduction="sum").log10(), "a larger test set looks worse"),
         (F.mse_loss, "the mean squared error itself"),
         (lambda x, y: 10 * (255**2 / F.mse_loss(x, y)).log10(), "white is 1 here, not 255"),
     ],
