@@ -15,7 +15,7 @@ NBVAL  := OMP_NUM_THREADS=1 TQDM_DISABLE=1 $(BIN)/pytest --nbval-lax --nbval-cur
           --nbval-cell-timeout=300 -n 2 --dist loadfile -p no:cacheprovider book assignments
 
 .DEFAULT_GOAL := help
-.PHONY: help book test test-embedded chapters explorables exercises grade lab lint compat repo-url bench clean
+.PHONY: help book test test-embedded chapters explorables family exercises grade lab lint compat repo-url bench clean
 
 help:  ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -40,6 +40,9 @@ chapters: $(READY)  ## re-execute the notebooks whose own code, or package code 
 
 explorables: $(READY)  ## train the small networks of the in-page figures again, where their recipe has changed
 	$(BIN)/python tools/explorables.py
+
+family: $(READY)  ## measure the models of chapter 17's table again, where their code has changed
+	$(BIN)/python benchmarks/family.py
 
 exercises: $(READY)  ## make the student notebooks in book/exercises/ from the masters in assignments/
 	$(BIN)/python tools/exercises.py

@@ -12,7 +12,7 @@ NAMES = list(family.MEMBERS)
 
 
 def test_the_stored_results_are_those_of_the_code():
-    assert family.stale() == [], "models have changed since: run `python benchmarks/family.py` and commit the result"
+    assert family.stale() == [], "models have changed since: run `make family` and commit the result"
 
 
 def test_every_result_has_a_number_for_each_seed():
