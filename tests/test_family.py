@@ -5,6 +5,7 @@ import json
 import family
 import pytest
 import torch
+from bs4 import BeautifulSoup
 
 import aecourse as ae
 
@@ -66,3 +67,9 @@ def test_a_changed_recipe_is_measured_again_and_the_others_are_kept(tmp_path, mo
     assert len(family.stored()) == len(NAMES)
     assert set(family.stored()["PCA, 16 coefficients"]) >= {"parameters", "error", "probe", "fingerprint"}
     assert "bits" not in family.stored()["PCA, 16 coefficients"]
+
+
+def test_the_table_is_one_on_the_page(html):
+    page = html / "book/part4-variants/17-where-autoencoders-live-today.html"
+    rows = BeautifulSoup(page.read_text("utf-8"), "html.parser").select(".cell_output table tbody tr")
+    assert [row.find("td").get_text(strip=True) for row in rows] == NAMES
