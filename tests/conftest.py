@@ -12,6 +12,7 @@ os.environ.setdefault("MPLBACKEND", "Agg")  # a figure that asks for a window wo
 import fingerprint
 import pytest
 from hypothesis import settings
+from platformdirs import user_cache_path
 
 import aecourse as ae
 
@@ -26,6 +27,19 @@ settings.load_profile("course")
 @pytest.fixture(scope="session")
 def digits():
     return ae.data.load("digits")
+
+
+@pytest.fixture
+def no_data(tmp_path, monkeypatch):
+    """An empty cache folder, no $AECOURSE_DATA, and no proxy before a mirror on this machine."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.delenv("AECOURSE_DATA", raising=False)
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.setenv(name, "127.0.0.1")
+    folder = user_cache_path("aecourse")
+    if not folder.is_relative_to(tmp_path):
+        pytest.skip("this system has no XDG_CACHE_HOME, and a person's own cache is not for tests")
+    return folder
 
 
 @pytest.fixture(scope="session")

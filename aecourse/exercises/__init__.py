@@ -6,48 +6,12 @@ without a new hand-out.
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
-from . import (
-    chapter1,
-    chapter2,
-    chapter3,
-    chapter4,
-    chapter5,
-    chapter6,
-    chapter7,
-    chapter8,
-    chapter9,
-    chapter10,
-    chapter11,
-    chapter12,
-    chapter13,
-    chapter14,
-    chapter15,
-    chapter16,
-    chapter17,
-)
 from .checking import Question, Verdict, judge
 
-CHAPTERS = (
-    chapter1,
-    chapter2,
-    chapter3,
-    chapter4,
-    chapter5,
-    chapter6,
-    chapter7,
-    chapter8,
-    chapter9,
-    chapter10,
-    chapter11,
-    chapter12,
-    chapter13,
-    chapter14,
-    chapter15,
-    chapter16,
-    chapter17,
-)
+CHAPTERS = tuple(import_module(f"{__name__}.chapter{number}") for number in range(1, 18))
 QUESTIONS: dict[str, Question] = {
     name: question for chapter in CHAPTERS for name, question in chapter.QUESTIONS.items()
 }
