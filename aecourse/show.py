@@ -28,10 +28,11 @@ def show(*objects: Any) -> Source:
     A page that shows code this way cannot disagree with the code that runs.  The docstrings are in
     the book's appendix and in `help(…)`.
     """
-    return Source("\n\n".join(_without_docstrings(inspect.getsource(thing)) for thing in objects))
+    return Source("\n\n".join(without_docstrings(inspect.getsource(thing)) for thing in objects))
 
 
-def _without_docstrings(source: str) -> str:
+def without_docstrings(source: str) -> str:
+    """Return the source of a class or function, moved to the margin, without any docstring in it."""
     source = textwrap.dedent(source)
     lines = source.splitlines()
     for node in ast.walk(ast.parse(source)):

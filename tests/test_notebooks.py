@@ -287,11 +287,67 @@ def test_a_change_in_code_that_a_notebook_does_not_reach_leaves_it_fresh(package
     assert before == after
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("def used():\n    return SIZE", 'def used():\n    """Return three."""\n    return SIZE'),
+        ("    return SIZE", "    # three\n    return SIZE  # it is"),
+        ("SIZE = 3", "SIZE   =   3"),
+        ("def used():", "def used() -> int:"),
+        ("    return SIZE", "    return (\n        SIZE\n    )"),
+    ],
+    ids=["docstring", "comment", "white space", "type hint", "line break"],
+)
+def test_what_does_nothing_leaves_a_notebook_fresh(package, old, new):
+    before, after = hash_after(package, fake("import aecourse as ae\nae.part.used()"), "part.py", old, new)
+    assert before == after
+
+
+def test_a_definition_that_moves_to_another_module_leaves_a_notebook_fresh(package):
+    notebook = fake("import aecourse as ae\nae.part.used()")
+    before = fingerprint.fingerprint(notebook, package)
+    (package / "deep.py").write_text("def deep(f):\n    return f\n")
+    other = (package / "other.py").read_text().replace("def deep(f):\n    return f\n", "")
+    (package / "other.py").write_text("from .deep import deep\n" + other)
+    assert fingerprint.fingerprint(notebook, package) == before
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "ae.show(ae.part.Model)",
+        "ae.show(ae.part.Model.run)",
+        "Model = ae.part.Model\nae.show(Model.run)",
+        "Other, Model = ae.part.used, ae.part.Model\nae.show(Model.run)",
+        "ae.show(ae.part.Child.run)",
+    ],
+    ids=["class", "method", "alias", "two aliases", "inherited"],
+)
+def test_what_a_notebook_shows_counts_as_text_without_its_docstring(package, code):
+    (package / "part.py").write_text(
+        PACKAGE["part.py"] + "\n\nclass Child(Model):\n    def walk(self):\n        pass\n"
+    )
+    notebook = fake(f"import aecourse as ae\n{code}")
+    before, commented = hash_after(package, notebook, "part.py", "return used()", "return used()  # three")
+    assert before != commented
+    before, documented = hash_after(package, notebook, "part.py", "run(self):", 'run(self):\n        """Return 3."""')
+    assert before == documented
+
+
+def test_a_method_that_is_not_shown_may_get_a_comment(package):
+    notebook = fake("import aecourse as ae\nae.show(ae.part.Model.run)")
+    before, after = hash_after(package, notebook, "part.py", "class Model:", "class Model:  # a model")
+    assert before == after
+
+
 def test_only_code_counts_and_not_text_nor_the_setup_cell(package):
     code = "import aecourse as ae\nae.exported()"
-    same = {fingerprint.fingerprint(fake(code, *rest), package) for rest in [(), ("import os",), ("pass", "new text")]}
+    others = [(), ("import os",), ("pass", "new text")]
+    same = {fingerprint.fingerprint(fake(code, *rest), package) for rest in others}
+    same.add(fingerprint.fingerprint(fake(code + "  # more"), package))
     assert len(same) == 1
-    assert fingerprint.fingerprint(fake(code + "  # more"), package) not in same
+    assert fingerprint.fingerprint(fake(code + "\n1"), package) not in same
+    assert fingerprint.fingerprint(fake(code + ";"), package) not in same, "a cell that ends with ; shows nothing"
 
 
 def test_a_notebook_that_fails_keeps_its_old_outputs_and_the_others_are_executed(tmp_path, monkeypatch, capsys):
