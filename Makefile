@@ -39,10 +39,10 @@ chapters: $(READY)  ## re-execute the notebooks whose own code, or package code 
 	$(BIN)/python tools/chapters.py
 
 explorables: $(READY)  ## train the small networks of the in-page figures again, where their recipe has changed
-	$(BIN)/python tools/explorables.py
+	$(BIN)/python tools/train_explorables.py
 
 family: $(READY)  ## measure the models of chapter 17's table again, where their code has changed
-	$(BIN)/python benchmarks/family.py
+	$(BIN)/python benchmarks/measure_family.py
 
 exercises: $(READY)  ## make the student notebooks in book/exercises/ from the masters in assignments/
 	$(BIN)/python tools/exercises.py
@@ -72,8 +72,8 @@ repo-url: $(READY)  ## move the project: make repo-url URL=https://github.com/ow
 
 bench: book  ## time fit, the VAE, bits-back coding, chapters, explorables and grading, beside the limits
 	$(BIN)/python benchmarks/throughput.py
-	$(BIN)/python benchmarks/vae.py
-	$(BIN)/python benchmarks/explorables.py
+	$(BIN)/python benchmarks/vae_time.py
+	$(BIN)/python benchmarks/explorable_cost.py
 	$(BIN)/python benchmarks/grading.py
 
 clean:  ## delete what was built and the virtual environments

@@ -5,38 +5,34 @@ Chapters import it whole, `import aecourse as ae`, and drive it: `ae.data.load`,
 """
 
 from . import (
+    book,
     checkpoint,
+    checks,
     coding,
     data,
     evaluate,
     exercises,
-    family,
-    keypoints,
     losses,
     models,
-    music,
     plots,
-    shapes,
     training,
     widgets,
 )
-from .show import claims, show
+from .book import claims, show
 
 __version__ = "0.1.0"
 __all__ = [
+    "book",
     "checkpoint",
+    "checks",
     "claims",
     "coding",
     "data",
     "evaluate",
     "exercises",
-    "family",
-    "keypoints",
     "losses",
     "models",
-    "music",
     "plots",
-    "shapes",
     "show",
     "training",
     "widgets",

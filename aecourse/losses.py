@@ -9,8 +9,10 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn import functional as F
 
+from . import checks
 
-def cross_entropy(logits: Tensor, pixels: Tensor) -> Tensor:
+
+def binary_cross_entropy(logits: Tensor, pixels: Tensor) -> Tensor:
     """Return the binary cross-entropy of `pixels` under Bernoulli(sigmoid(logits)), nats per image.
 
     For pixels that are 0 or 1 this is the code length of the image (times ln 2, since it counts
@@ -23,7 +25,7 @@ def cross_entropy(logits: Tensor, pixels: Tensor) -> Tensor:
     Raises:
         ValueError: if the shapes differ.
     """
-    _check_shapes(logits, pixels)
+    checks.same_shape(logits, pixels)
     return F.binary_cross_entropy_with_logits(logits, pixels, reduction="sum") / len(pixels)
 
 
@@ -35,7 +37,7 @@ def squared_error(reconstructions: Tensor, pixels: Tensor) -> Tensor:
     Raises:
         ValueError: if the shapes differ.
     """
-    _check_shapes(reconstructions, pixels)
+    checks.same_shape(reconstructions, pixels)
     return (reconstructions - pixels).square().sum() / len(pixels)
 
 
@@ -52,14 +54,5 @@ def gaussian_kl(mu: Tensor, log_var: Tensor) -> Tensor:
     Raises:
         ValueError: if the shapes differ.
     """
-    _check_shapes(mu, log_var)
+    checks.same_shape(mu, log_var)
     return 0.5 * (mu.square() + log_var.exp() - 1 - log_var)
-
-
-def _check_shapes(first: Tensor, second: Tensor) -> None:
-    # Without this, torch would broadcast (N, 784) against (N, 1, 28, 28) into something huge.
-    if first.shape != second.shape:
-        raise ValueError(
-            f"got shapes {tuple(first.shape)} and {tuple(second.shape)}, expected two equal ones; "
-            "flatten or unflatten one of them"
-        )

@@ -42,7 +42,7 @@ class VAE(nn.Module):
 
     def check_images(self, images: Tensor) -> Tensor:
         """Return the images if they are what the network takes."""
-        return ae.models.check_images(images)
+        return ae.checks.images(images)
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return the logits of the reconstruction, and the mean and log-variance of the posterior."""
@@ -54,7 +54,7 @@ class VAE(nn.Module):
         """Return the negative ELBO in nats per image."""
         pixels = images.flatten(1)
         logits, mu, log_var = self(pixels)
-        error = ae.losses.cross_entropy(logits, pixels)
+        error = ae.losses.binary_cross_entropy(logits, pixels)
         kl = 0.5 * (mu.square() + log_var.exp() - 1 - log_var).sum() / len(images)
         return {"total": error + kl, "reconstruction": error, "kl": kl}
 

@@ -132,22 +132,22 @@ def test_an_image_with_its_own_maps_is_encoded_as_before_and_with_others_is_not(
 
 
 def test_places_close_by_begin_alike():
-    places = attention.waves(7, 7, 48).detach()
+    places = attention.sinusoidal_positions(7, 7, 48).detach()
     assert places.shape == (49, 48)
     torch.testing.assert_close(places.square().mean(1), torch.ones(49))
     alike = places @ places.T / 48
     assert alike[24, 24] > alike[24, 25] > alike[24, 26] > alike[24, 27]
     torch.testing.assert_close(alike[24, 25], alike[24, 31])  # a step to the right is as far as one down
     with pytest.raises(ValueError, match="got width=6, expected a multiple of 4"):
-        attention.waves(2, 2, 6)
+        attention.sinusoidal_positions(2, 2, 6)
 
 
 def test_with_keys_equal_to_queries_a_token_first_looks_at_what_resembles_it(random):
     block = models.Block(48)
-    attention.begin(block)
-    attention.look_alike(block)
+    attention.init_weights(block)
+    attention.mimetic_init(block)
     assert torch.equal(block.attention.key.weight, block.attention.query.weight)
-    places = attention.waves(1, 30, 48).detach()[None]
+    places = attention.sinusoidal_positions(1, 30, 48).detach()[None]
     weights = block.attention.look(places)[1].mean(1)[0]
     near = (torch.arange(30)[:, None] - torch.arange(30)).abs() <= 2
     assert (weights * near).sum(1).mean() > 2 * (near.float() / 30).sum(1).mean()

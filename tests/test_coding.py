@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from aecourse import coding, data
-from aecourse.coding import codes
+from aecourse.coding import compressors
 
 
 def distributions(least=1, most=12, lightest=0):
@@ -250,38 +250,38 @@ def test_mean_length_of_another_number_of_codewords_is_an_error():
 @given(codes_and_symbols())
 def test_what_was_encoded_is_decoded(code_and_symbols):
     words, symbols = code_and_symbols
-    bits = coding.encode(symbols, words)
+    bits = coding.huffman_encode(symbols, words)
     assert len(bits) == sum(len(words[symbol]) for symbol in symbols)
     assert set(bits) <= {"0", "1"}
-    assert coding.decode(bits, words) == symbols
+    assert coding.huffman_decode(bits, words) == symbols
 
 
 def test_grey_levels_of_real_digits_survive_the_round_trip(digits):
     levels = coding.grey_levels(digits.test_images[:2])
     words = coding.huffman(coding.frequencies(levels))
     symbols = levels.flatten().tolist()
-    assert coding.decode(coding.encode(symbols, words), words) == symbols
+    assert coding.huffman_decode(coding.huffman_encode(symbols, words), words) == symbols
 
 
 @pytest.mark.parametrize("symbol", [-1, 1, 3])
 def test_a_symbol_without_a_codeword_cannot_be_encoded(symbol):
     with pytest.raises(ValueError, match=f"got the symbol {symbol}"):
-        coding.encode([0, symbol], ["0", "", "1"])
+        coding.huffman_encode([0, symbol], ["0", "", "1"])
 
 
 def test_bits_that_were_cut_off_are_an_error():
     with pytest.raises(ValueError, match="end inside a codeword"):
-        coding.decode("011", ["0", "10", "110", "111"])
+        coding.huffman_decode("011", ["0", "10", "110", "111"])
 
 
 def test_bits_of_another_code_are_an_error():
     with pytest.raises(ValueError, match="fit no codeword, up to position 1"):
-        coding.decode("11", ["0", "10"])
+        coding.huffman_decode("11", ["0", "10"])
 
 
 def test_what_is_not_a_bit_is_an_error():
     with pytest.raises(ValueError, match="got bits"):
-        coding.decode("0201", ["0", "10", "11"])
+        coding.huffman_decode("0201", ["0", "10", "11"])
 
 
 def _noise(count=30, side=4, levels=256, seed=0):
@@ -422,7 +422,7 @@ def test_black_and_white_images_of_another_shape_than_asked_for_are_an_error():
 @pytest.mark.parametrize("n", [1, 11])
 def test_each_layout_holds_every_pixel_once_and_pads_with_black(n, height, width):
     pixels = binary(n, height, width).numpy().astype(np.uint8)
-    layouts = codes._layouts(pixels)
+    layouts = compressors._layouts(pixels)
     assert len({(each.shape, each.tobytes()) for each in layouts}) > 1 or height * width == 1
     for index, ((high, wide), layout) in enumerate(
         zip([(1, 8), (1, 8), (8, 1), (8, 1), (4, 2), (4, 2)], layouts, strict=True)
@@ -439,7 +439,7 @@ def test_each_layout_holds_every_pixel_once_and_pads_with_black(n, height, width
 @pytest.mark.parametrize(("format", "settings"), [("png", {"optimize": True}), ("webp", {"lossless": True})])
 def test_the_mosaic_that_is_compressed_as_a_picture_reads_back_as_the_images(n, format, settings):
     images = np.random.default_rng(0).integers(256, size=(n, 3, 28), dtype=np.uint8)
-    mosaic = np.asarray(Image.open(io.BytesIO(codes._picture(images, format, **settings))).convert("L"))
+    mosaic = np.asarray(Image.open(io.BytesIO(compressors._picture(images, format, **settings))).convert("L"))
     tiles = mosaic.reshape(len(mosaic) // 3, 3, -1, 28).swapaxes(1, 2).reshape(-1, 3, 28)
     assert np.array_equal(tiles[:n], images)
     assert not tiles[n:].any()

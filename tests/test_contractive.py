@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from aecourse import models, training
-from aecourse.models.contractive import squared_jacobian
+from aecourse.models.plain import squared_jacobian
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from torchvision.datasets import MNIST
 
 from aecourse import data
 
-NAMES = list(data.MNIST_MD5)
+NAMES = list(data.digits.MNIST_MD5)
 SIZES = {"train": 30, "t10k": 12}
 
 
@@ -98,7 +98,9 @@ class Mirror:
 @pytest.fixture
 def cache(no_data, monkeypatch):
     """An empty cache folder, no $AECOURSE_DATA, small files in the place of MNIST's, and a dead network."""
-    monkeypatch.setattr(data, "MNIST_MD5", {name: hashlib.md5(content).hexdigest() for name, content in FILES.items()})
+    monkeypatch.setattr(
+        data.digits, "MNIST_MD5", {name: hashlib.md5(content).hexdigest() for name, content in FILES.items()}
+    )
     monkeypatch.setattr(MNIST, "mirrors", ["http://127.0.0.1:9/"])
     return no_data
 

@@ -31,7 +31,7 @@ def pair(*, pulling_away=0.0, seed=0, **settings):
 
 
 def fit(made, images, **settings):
-    return models.fit_pair(made, images, **{"epochs": 2, "batch_size": 10, "lr": 1e-3, **settings})
+    return training.fit_pair(made, images, **{"epochs": 2, "batch_size": 10, "lr": 1e-3, **settings})
 
 
 # The critic
@@ -148,7 +148,7 @@ def test_the_critics_step_leaves_the_generator_alone_and_the_generators_step_the
         optimizer = torch.optim.SGD(fresh.parameters(), lr=0.1)
         generated = fresh.decode(torch.randn(5, 2))
         terms = fresh.generator_loss(generated) if player == "generator" else fresh.critic_loss(images, generated)
-        models.energy._step(optimizer, terms, getattr(fresh, player), "loss")
+        training._step(optimizer, terms, getattr(fresh, player), "loss")
         moved = {name.split(".")[0] for name in before if not torch.equal(before[name], weights(fresh)[name])}
         assert moved == {player}
 
@@ -327,7 +327,7 @@ def test_a_generator_learns_to_draw_what_the_critic_knows():
         return ((made.sample(500) - 0.5).norm(dim=1) - 0.3).abs().mean().item()
 
     before = off()
-    models.fit_pair(made, points, epochs=40, lr=2e-3)
+    training.fit_pair(made, points, epochs=40, lr=2e-3)
     assert off() < 0.06 < 0.1 < before
 
 

@@ -107,7 +107,7 @@ def test_bad_input_is_an_error_that_says_what_to_do(images, notes):
         small(visible=49)
     with pytest.raises(ValueError, match=r"images.float\(\) / 255"):
         small()((images * 255).to(torch.uint8), evaluate.visible_places(6))
-    with pytest.raises(ValueError, match=r"got torch.float32.*ae.music.windows"):
+    with pytest.raises(ValueError, match=r"got torch.float32.*ae.data.chorales.windows"):
         small_notes().check_images(notes.float())
     with pytest.raises(ValueError, match=r"got numbers from .*transpose"):
         small_notes().check_images(notes + 12)

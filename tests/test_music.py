@@ -12,7 +12,7 @@ import torch
 from test_data import Mirror, files_in
 
 import aecourse as ae
-from aecourse import music
+from aecourse.data import chorales
 
 PARTS = {
     "train": [[[65, 60, 57, 53]] * 8, [[-1, 62, 55, 50]] * 4],
@@ -21,13 +21,13 @@ PARTS = {
 }
 CONTENT = json.dumps(PARTS).encode()
 NEEDS_BACH = pytest.mark.skipif(
-    not os.path.exists(os.path.join(os.environ.get("AECOURSE_DATA", ""), music.FILE)),
+    not os.path.exists(os.path.join(os.environ.get("AECOURSE_DATA", ""), chorales.FILE)),
     reason="AECOURSE_DATA names no folder with the chorales",
 )
 
 
 def write(root, content=CONTENT):
-    path = root / music.FILE
+    path = root / chorales.FILE
     path.parent.mkdir(parents=True)
     path.write_bytes(content)
     return path
@@ -36,8 +36,8 @@ def write(root, content=CONTENT):
 @pytest.fixture
 def cache(no_data, monkeypatch):
     """An empty cache folder, no $AECOURSE_DATA, a small file in the place of the real one, and a dead network."""
-    monkeypatch.setattr(music, "SHA256", hashlib.sha256(CONTENT).hexdigest())
-    monkeypatch.setattr(music, "URL", "http://127.0.0.1:9/Jsb16thSeparated.json")
+    monkeypatch.setattr(chorales, "SHA256", hashlib.sha256(CONTENT).hexdigest())
+    monkeypatch.setattr(chorales, "URL", "http://127.0.0.1:9/Jsb16thSeparated.json")
     return no_data
 
 
@@ -46,9 +46,9 @@ def mirror(cache, tmp_path, monkeypatch):
     """A host that has a good copy."""
     folder = tmp_path / "mirror"
     folder.mkdir()
-    (folder / music.FILE.name).write_bytes(CONTENT)
+    (folder / chorales.FILE.name).write_bytes(CONTENT)
     server = Mirror(folder)
-    monkeypatch.setattr(music, "URL", server.url + music.FILE.name)
+    monkeypatch.setattr(chorales, "URL", server.url + chorales.FILE.name)
     yield server
     server.close()
 
@@ -56,10 +56,10 @@ def mirror(cache, tmp_path, monkeypatch):
 def load_silently(**settings):
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
-        return music.load(**settings)
+        return chorales.load(**settings)
 
 
-def holds_the_small_file(chorales):
+def holds_the_small_file(loaded):
     return chorales.name == "chorales" and [
         [piece.tolist() for piece in part] for part in (chorales.train, chorales.validation, chorales.test)
     ] == list(PARTS.values())
@@ -70,7 +70,7 @@ def test_chorales_are_found_in_the_folder_that_aecourse_data_names_before_the_ca
     write(cache)
     monkeypatch.setenv("AECOURSE_DATA", str(tmp_path / "mine"))
     chorales = load_silently()
-    assert holds_the_small_file(chorales)
+    assert holds_the_small_file(loaded)
     assert "$AECOURSE_DATA" in chorales.origin
     assert all(piece.dtype == torch.int64 for piece in chorales.train)
 
@@ -79,16 +79,16 @@ def test_chorales_are_found_in_the_cache_folder(cache, tmp_path, monkeypatch):
     write(cache)
     monkeypatch.setenv("AECOURSE_DATA", str(tmp_path / "nowhere"))
     chorales = load_silently()
-    assert holds_the_small_file(chorales)
+    assert holds_the_small_file(loaded)
     assert "cache" in chorales.origin
 
 
 def test_chorales_are_downloaded_into_the_cache_and_found_there_from_then_on(cache, mirror, monkeypatch):
     chorales = load_silently()
-    assert holds_the_small_file(chorales)
+    assert holds_the_small_file(loaded)
     assert "downloaded" in chorales.origin
-    assert [path.relative_to(cache) for path in files_in(cache)] == [music.FILE]
-    monkeypatch.setattr(music, "URL", "http://127.0.0.1:9/")
+    assert [path.relative_to(cache) for path in files_in(cache)] == [chorales.FILE]
+    monkeypatch.setattr(chorales, "URL", "http://127.0.0.1:9/")
     assert "cache" in load_silently().origin
     assert len(mirror.asked) == 1
 
@@ -102,10 +102,10 @@ def test_the_download_has_a_time_limit_that_ends_with_it(cache, mirror):
 
 def test_with_no_file_and_no_network_one_warning_is_given_and_made_up_chorales(cache):
     with pytest.warns(UserWarning, match=r"made up by simple rules.*set AECOURSE_DATA to a folder") as caught:
-        chorales = music.load()
+        loaded = chorales.load()
     assert len(caught) == 1
     assert caught[0].filename == __file__
-    assert chorales.name == "made-up chorales"
+    assert loaded.name == "made-up chorales"
     assert files_in(cache) == []
 
 
@@ -137,16 +137,16 @@ def test_a_damaged_copy_is_passed_over_for_the_good_one_in_the_cache(cache, tmp_
     write(cache)
     monkeypatch.setenv("AECOURSE_DATA", str(tmp_path / "mine"))
     with pytest.warns(UserWarning, match=r"passed over: .*good copy in the cache folder") as caught:
-        chorales = music.load()
+        loaded = chorales.load()
     assert str(path) in str(caught[0].message)
     assert caught[0].filename == __file__
-    assert holds_the_small_file(chorales)
+    assert holds_the_small_file(loaded)
 
 
 def test_with_a_network_a_damaged_copy_in_the_cache_is_replaced(cache, mirror):
     path = write(cache, DAMAGE["one wrong byte"])
     with pytest.warns(UserWarning, match="a good copy was downloaded"):
-        assert holds_the_small_file(music.load())
+        assert holds_the_small_file(chorales.load())
     assert path.read_bytes() == CONTENT
 
 
@@ -154,7 +154,7 @@ def test_with_a_network_a_damaged_copy_in_the_cache_is_replaced(cache, mirror):
 def test_what_a_failing_host_sends_is_refused_and_leaves_nothing_in_the_cache(cache, mirror, fault):
     mirror.cut = fault == "cut"
     if fault == "another file":
-        (mirror.folder / music.FILE.name).write_bytes(DAMAGE[fault])
+        (mirror.folder / chorales.FILE.name).write_bytes(DAMAGE[fault])
     with pytest.raises(RuntimeError, match="could not be downloaded"):
         load_silently(fallback=False)
     assert mirror.asked
@@ -166,21 +166,21 @@ def test_bachs_chorales_have_the_counts_that_are_known_of_them_and_stay_in_the_r
     chorales = load_silently()
     assert "229 for training, 76 for validation, 77 for test" in repr(chorales)
     rows = torch.cat(chorales.train + chorales.validation + chorales.test)
-    sung = rows != music.REST
-    assert (rows.max(0).values.tolist()) == [high - 6 for low, high in music.RANGES.values()]
-    assert torch.where(sung, rows, 200).min(0).values.tolist() == [low + 6 for low, high in music.RANGES.values()]
+    sung = rows != chorales.REST
+    assert (rows.max(0).values.tolist()) == [high - 6 for low, high in chorales.RANGES.values()]
+    assert torch.where(sung, rows, 200).min(0).values.tolist() == [low + 6 for low, high in chorales.RANGES.values()]
     assert 0.99 < sung.float().mean() < 1
 
 
 @pytest.fixture(scope="module")
 def made_up():
-    return music.made_up(train=30, validation=5, test=5)
+    return chorales.made_up(train=30, validation=5, test=5)
 
 
 def test_made_up_chorales_stay_in_the_ranges_and_no_chord_has_crossing_voices(made_up):
     rows = torch.cat(made_up.train)
-    sung = rows[(rows != music.REST).all(1)]
-    low, high = torch.tensor(list(music.RANGES.values())).T
+    sung = rows[(rows != chorales.REST).all(1)]
+    low, high = torch.tensor(list(chorales.RANGES.values())).T
     assert ((sung >= low + 6) & (sung <= high - 6)).all()
     on_the_beat = torch.cat([piece[::4] for piece in made_up.train])
     assert (on_the_beat[:, :-1] >= on_the_beat[:, 1:]).all()
@@ -190,12 +190,12 @@ def test_every_chord_of_a_made_up_chorale_is_a_triad_or_part_of_one(made_up):
     triads = [{root % 12, (root + third) % 12, (root + 7) % 12} for root in range(12) for third in (3, 4)]
     for piece in made_up.train[:10]:
         for row in piece[::4].tolist():
-            assert any({pitch % 12 for pitch in row if pitch != music.REST} <= triad for triad in triads)
+            assert any({pitch % 12 for pitch in row if pitch != chorales.REST} <= triad for triad in triads)
 
 
 def test_made_up_chorales_come_from_the_seed_and_move_no_global_random_state(made_up):
     torch_state, numpy_state = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
-    again, other = (music.made_up(train=30, validation=5, test=5, seed=seed) for seed in (0, 1))
+    again, other = (chorales.made_up(train=30, validation=5, test=5, seed=seed) for seed in (0, 1))
     assert all(map(torch.equal, again.train + again.test, made_up.train + made_up.test))
     assert not torch.equal(other.train[0], made_up.train[0])
     assert torch.equal(torch.get_rng_state(), torch_state)
@@ -206,30 +206,30 @@ COUNT = torch.arange(10)[:, None] + torch.tensor([60, 50, 40, 30])
 
 
 def test_windows_are_the_slices_that_begin_every_hop():
-    found = music.windows([COUNT, COUNT[:3], COUNT + 1], 4, 3)
+    found = chorales.windows([COUNT, COUNT[:3], COUNT + 1], 4, 3)
     expected = [COUNT[0:4], COUNT[3:7], COUNT[6:10], COUNT[0:4] + 1, COUNT[3:7] + 1, COUNT[6:10] + 1]
     assert torch.equal(found, torch.stack(expected))
 
 
 def test_windows_on_a_coarser_grid_keep_every_second_row():
-    found = music.windows([COUNT], 3, 1, every=2)
+    found = chorales.windows([COUNT], 3, 1, every=2)
     assert torch.equal(found, torch.stack([COUNT[0:6:2], COUNT[2:8:2], COUNT[4:10:2]]))
 
 
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: music.windows([COUNT], 11, 1), "got chorales of at most 10 steps, expected some of 11"),
-        (lambda: music.windows([], 1, 1), "at most 0 steps"),
-        (lambda: music.windows([COUNT], 0, 1), "got steps=0"),
-        (lambda: music.windows([COUNT], 2, 0), "got hop=0"),
-        (lambda: music.windows([COUNT], 2, 1, every=0), "got every=0"),
-        (lambda: music.windows([COUNT[:, :3]], 2, 1), r"got shape \(10, 3\)"),
-        (lambda: music.windows([COUNT.float()], 2, 1), "got dtype torch.float32"),
-        (lambda: music.windows([COUNT.tolist()], 2, 1), "got list"),
-        (lambda: music.windows([COUNT - 40], 2, 1), "got numbers from -10 to 29"),
-        (lambda: music.piano_roll(COUNT, low=35), r"got notes from 30 to 69, expected them in \[35, 81\]"),
-        (lambda: music.piano_roll(COUNT[None]), "take one piece at a time"),
+        (lambda: chorales.windows([COUNT], 11, 1), "got chorales of at most 10 steps, expected some of 11"),
+        (lambda: chorales.windows([], 1, 1), "at most 0 steps"),
+        (lambda: chorales.windows([COUNT], 0, 1), "got steps=0"),
+        (lambda: chorales.windows([COUNT], 2, 0), "got hop=0"),
+        (lambda: chorales.windows([COUNT], 2, 1, every=0), "got every=0"),
+        (lambda: chorales.windows([COUNT[:, :3]], 2, 1), r"got shape \(10, 3\)"),
+        (lambda: chorales.windows([COUNT.float()], 2, 1), "got dtype torch.float32"),
+        (lambda: chorales.windows([COUNT.tolist()], 2, 1), "got list"),
+        (lambda: chorales.windows([COUNT - 40], 2, 1), "got numbers from -10 to 29"),
+        (lambda: chorales.piano_roll(COUNT, low=35), r"got notes from 30 to 69, expected them in \[35, 81\]"),
+        (lambda: chorales.piano_roll(COUNT[None]), "take one piece at a time"),
     ],
 )
 def test_what_are_no_chorales_is_an_error_that_says_so(call, message):
@@ -239,36 +239,36 @@ def test_what_are_no_chorales_is_an_error_that_says_so(call, message):
 
 def test_transposing_moves_every_note_and_no_rest():
     rows = torch.tensor([[60, -1, 50, 40]])
-    assert music.transpose(rows, 3).tolist() == [[63, -1, 53, 43]]
-    assert torch.equal(music.transpose(music.transpose(rows, 3), -3), rows)
+    assert chorales.transpose(rows, 3).tolist() == [[63, -1, 53, 43]]
+    assert torch.equal(chorales.transpose(chorales.transpose(rows, 3), -3), rows)
 
 
 @pytest.mark.parametrize("chorales", [pytest.param("bach", marks=NEEDS_BACH), "made up"])
 def test_in_c_every_chorale_ends_on_a_c_in_the_bass_and_can_be_sung(chorales):
-    pieces = load_silently().train if chorales == "bach" else music.made_up(train=60, validation=0, test=0).train
-    moved = music.in_c(pieces)
+    pieces = load_silently().train if chorales == "bach" else chorales.made_up(train=60, validation=0, test=0).train
+    moved = chorales.in_c(pieces)
     for before, after in zip(pieces, moved, strict=True):
-        sung = before != music.REST
+        sung = before != chorales.REST
         assert after[:, 3][sung[:, 3]][-1] % 12 == 0
         assert len((after - before)[sung].unique()) == 1
-        assert torch.equal(after == music.REST, ~sung)
-    ae.models.music.check_windows(torch.cat(moved)[None])
+        assert torch.equal(after == chorales.REST, ~sung)
+    ae.models.recurrent.check_windows(torch.cat(moved)[None])
 
 
 def test_a_piece_without_a_bass_stays_as_it_is_in_c():
     rows = torch.tensor([[61, 60, 50, -1]])
-    assert torch.equal(music.in_c([rows])[0], rows)
+    assert torch.equal(chorales.in_c([rows])[0], rows)
 
 
 def test_augmented_windows_are_all_transpositions_that_can_be_sung():
     one = torch.tensor([[[80, 60, 55, 50], [-1, 60, 55, 50]]])
-    found = music.augment(one, range(-2, 3))
+    found = chorales.augment(one, range(-2, 3))
     assert found[:, 0, 0].tolist() == [78, 79, 80, 81]  # 82 is too high
-    assert (found[:, 1, 0] == music.REST).all()
+    assert (found[:, 1, 0] == chorales.REST).all()
 
 
 def test_a_piano_roll_has_a_one_for_every_note_with_the_highest_pitch_first():
-    roll = music.piano_roll(torch.tensor([[72, 67, 60, 48], [72, 67, 60, -1], [60, 60, 60, 60]]), low=48, high=72)
+    roll = chorales.piano_roll(torch.tensor([[72, 67, 60, 48], [72, 67, 60, -1], [60, 60, 60, 60]]), low=48, high=72)
     assert roll.shape == (25, 3)
     assert roll.sum(0).tolist() == [4, 3, 1]
     assert roll[0].tolist() == [1, 1, 0]
@@ -276,9 +276,9 @@ def test_a_piano_roll_has_a_one_for_every_note_with_the_highest_pitch_first():
 
 
 def test_claims_are_checked_on_bach_and_only_shown_on_made_up_chorales(made_up):
-    bach = music.Chorales("chorales", [], [], [], "a test")
-    assert str(music.claims(("a share", 0.5, 0, 1), on=bach)) == str(ae.claims(("a share", 0.5, 0, 1)))
+    bach = chorales.Chorales("chorales", [], [], [], "a test")
+    assert str(chorales.claims(("a share", 0.5, 0, 1), on=bach)) == str(ae.claims(("a share", 0.5, 0, 1)))
     with pytest.raises(AssertionError, match=r"claim 'a share': got 0\.5"):
-        music.claims(("a share", torch.tensor(0.5), 0.6, 1), on=bach)
-    shown = music.claims(("a share", torch.tensor(0.5), 0.6, 1), on=made_up)
+        chorales.claims(("a share", torch.tensor(0.5), 0.6, 1), on=bach)
+    shown = chorales.claims(("a share", torch.tensor(0.5), 0.6, 1), on=made_up)
     assert str(shown) == "· a share: 0.5 on made-up chorales (the text speaks of Bach's)"

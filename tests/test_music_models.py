@@ -8,7 +8,7 @@ from torch.distributions import Normal, kl_divergence
 from torch.nn import functional as F
 
 import aecourse as ae
-from aecourse.models import music
+from aecourse.models import recurrent
 
 CHORD = [72, 67, 64, 48]
 WINDOW = torch.tensor([[CHORD, CHORD, [72, 67, 62, 47], [-1, 67, 62, 47], [-1, 69, 65, 53]]])
@@ -17,8 +17,8 @@ MODELS = [ae.models.MusicVAE, ae.models.ListeningMusicVAE]
 
 @pytest.fixture(scope="module")
 def windows():
-    chorales = ae.music.made_up(train=40, validation=0, test=0)
-    return ae.music.windows(ae.music.in_c(chorales.train), 5, 1, every=4)
+    chorales = ae.data.chorales.made_up(train=40, validation=0, test=0)
+    return ae.data.chorales.windows(ae.data.chorales.in_c(chorales.train), 5, 1, every=4)
 
 
 @pytest.fixture(params=MODELS, ids=lambda kind: kind.__name__)
@@ -27,25 +27,25 @@ def model(request):
 
 
 def test_symbols_are_pitches_from_the_lowest_with_held_notes_and_rests_apart():
-    soprano, bass = music.RANGES["soprano"][0], music.RANGES["bass"][0]
-    symbols = music.spell(WINDOW)
+    soprano, bass = recurrent.RANGES["soprano"][0], recurrent.RANGES["bass"][0]
+    symbols = recurrent.to_symbols(WINDOW)
     assert symbols[0, :, 0].tolist() == [72 - soprano + 2, 1, 1, 0, 1]
     assert symbols[0, :, 3].tolist() == [48 - bass + 2, 1, 47 - bass + 2, 1, 53 - bass + 2]
 
 
 def test_what_was_spelled_is_read_as_it_was(windows):
-    assert torch.equal(music.read(music.spell(windows)), windows)
-    assert torch.equal(music.read(music.spell(WINDOW)), WINDOW)
+    assert torch.equal(recurrent.from_symbols(recurrent.to_symbols(windows)), windows)
+    assert torch.equal(recurrent.from_symbols(recurrent.to_symbols(WINDOW)), WINDOW)
 
 
 def test_as_before_in_the_first_step_is_read_as_a_rest():
-    assert music.read(torch.tensor([[[1, 1, 1, 1], [1, 0, 5, 1]]]))[0, :, 3].tolist() == [-1, -1]
+    assert recurrent.from_symbols(torch.tensor([[[1, 1, 1, 1], [1, 0, 5, 1]]]))[0, :, 3].tolist() == [-1, -1]
 
 
 def test_one_hot_has_a_one_for_each_voice_in_its_own_part():
-    hot = music.one_hot(music.spell(WINDOW))
-    assert hot.shape == (1, 5, sum(music.SIZES))
-    for part, symbols in zip(hot.split(music.SIZES, 2), music.spell(WINDOW).unbind(2), strict=True):
+    hot = recurrent.one_hot(recurrent.to_symbols(WINDOW))
+    assert hot.shape == (1, 5, sum(recurrent.SIZES))
+    for part, symbols in zip(hot.split(recurrent.SIZES, 2), recurrent.to_symbols(WINDOW).unbind(2), strict=True):
         assert torch.equal(part.argmax(2), symbols)
         assert torch.equal(part.sum(2), torch.ones(1, 5))
 
@@ -67,9 +67,9 @@ def test_the_loss_is_the_cost_of_the_symbols_plus_beta_times_the_kl(model, windo
     torch.manual_seed(3)
     posterior = model.encode(batch)
     z = posterior.mean + posterior.stddev * torch.randn(6, 3)
-    symbols = music.spell(batch)
+    symbols = recurrent.to_symbols(batch)
     logits, cost, first = model.logits(z, symbols), 0.0, 0
-    for voice, size in enumerate(music.SIZES):
+    for voice, size in enumerate(recurrent.SIZES):
         shares = logits[..., first : first + size].softmax(2)
         cost -= shares.gather(2, symbols[..., voice, None]).log().sum() / 6
         first += size
@@ -80,7 +80,7 @@ def test_the_loss_is_the_cost_of_the_symbols_plus_beta_times_the_kl(model, windo
 
 
 def test_an_untrained_model_costs_about_the_logarithm_of_the_number_of_symbols(model, windows):
-    expected = 5 * sum(math.log(size) for size in music.SIZES)
+    expected = 5 * sum(math.log(size) for size in recurrent.SIZES)
     assert model.loss(windows[:50])["reconstruction"].item() == pytest.approx(expected, rel=0.03)
 
 
@@ -99,7 +99,7 @@ def test_the_seed_fixes_the_weights_and_nothing_else():
 
 def test_only_the_listening_decoder_depends_on_earlier_notes_and_none_on_later_ones(windows):
     z = torch.zeros(1, 3)
-    symbols = music.spell(windows[:1])
+    symbols = recurrent.to_symbols(windows[:1])
     for kind in MODELS:
         model = kind(steps=5, latent_dim=3, hidden=16).eval()
         changed = symbols.clone()
@@ -111,7 +111,7 @@ def test_only_the_listening_decoder_depends_on_earlier_notes_and_none_on_later_o
 
 def test_with_all_words_dropped_training_hears_nothing(windows):
     model = ae.models.ListeningMusicVAE(steps=5, latent_dim=3, hidden=16, word_dropout=1.0)
-    symbols = music.spell(windows[:1])
+    symbols = recurrent.to_symbols(windows[:1])
     z, other = torch.zeros(1, 3), symbols.clone()
     other[0, 1:3] = 0
     assert torch.equal(model.train().logits(z, symbols), model.logits(z, other))
@@ -125,15 +125,15 @@ def test_the_listening_decoder_writes_what_is_most_probable_after_what_it_wrote(
     # Steps spelled "as before" may be written as a pitch that happens to be the same, so compare symbols, not notes.
     symbols = torch.zeros(4, 5, 4, dtype=torch.int64)
     for step in range(5):
-        symbols[:, step] = music.best(model.logits(z, symbols))[:, step]
-    assert torch.equal(music.read(symbols), written)
+        symbols[:, step] = recurrent.best(model.logits(z, symbols))[:, step]
+    assert torch.equal(recurrent.from_symbols(symbols), written)
 
 
 def test_drawn_symbols_have_the_decoders_probabilities(model):
     z = torch.zeros(4000, 3)
-    first = music.note_names(model.sample(z, seed=1))[:, 0, 3]
-    expected = model.logits(z[:1], torch.zeros(1, 5, 4, dtype=torch.int64))[0, 0].split(music.SIZES)[3].softmax(0)
-    shares = torch.bincount(first, minlength=music.SIZES[3] - 1) / 4000
+    first = recurrent.note_names(model.sample(z, seed=1))[:, 0, 3]
+    expected = model.logits(z[:1], torch.zeros(1, 5, 4, dtype=torch.int64))[0, 0].split(recurrent.SIZES)[3].softmax(0)
+    shares = torch.bincount(first, minlength=recurrent.SIZES[3] - 1) / 4000
     # "As before" in the first step is read as a rest.
     wanted = torch.cat([expected[:2].sum()[None], expected[2:]])
     torch.testing.assert_close(shares, wanted, atol=0.02, rtol=0)
@@ -191,7 +191,7 @@ LINE = torch.tensor([[60, 60, 62, 60]])[..., None].repeat(1, 1, 4) - torch.tenso
 
 def test_unigram_bits_are_those_of_counting_by_hand():
     model = ae.evaluate.UnigramModel(LINE, smoothing=1.0)
-    size = music.RANGES["soprano"][1] - music.RANGES["soprano"][0] + 2
+    size = recurrent.RANGES["soprano"][1] - recurrent.RANGES["soprano"][0] + 2
     nats = model.nats(LINE)[0, :, 0]
     assert nats.exp().reciprocal().tolist() == pytest.approx([4 / (4 + size)] * 2 + [2 / (4 + size)] + [4 / (4 + size)])
 
@@ -222,7 +222,7 @@ def test_each_sceptic_that_knows_more_pays_less_and_all_pay_less_than_for_dice(w
     e = ae.evaluate
     models = (e.UnigramModel(known), e.MarkovModel(known), e.MarkovModel(known, bass=True))
     bits = [e.bits_per_note(model.nats(new), new) for model in models]
-    dice = sum(math.log2(high - low + 2) for low, high in music.RANGES.values()) / 4
+    dice = sum(math.log2(high - low + 2) for low, high in recurrent.RANGES.values()) / 4
     assert dice > bits[0] > bits[1] > bits[2] > 0
 
 
@@ -238,7 +238,7 @@ def test_samples_of_a_markov_model_have_its_frequencies(windows):
     model = ae.evaluate.MarkovModel(windows)
     drawn = model.sample(3000, 2, seed=1)
     assert torch.equal(drawn, model.sample(3000, 2, seed=1))
-    notes = music.note_names(drawn)
+    notes = recurrent.note_names(drawn)
     shares = torch.bincount(notes[:, 0, 3], minlength=len(model.logs[3])) / 3000
     torch.testing.assert_close(shares, model.logs[3].exp(), atol=0.03, rtol=0)
     first = notes[:, 0, 0].mode().values
@@ -296,10 +296,10 @@ def test_changes_are_the_share_of_voices_that_move():
 
 
 def test_the_cost_agrees_with_pytorchs_cross_entropy():
-    logits = torch.randn(1, 5, sum(music.SIZES), generator=torch.Generator().manual_seed(0))
-    symbols = music.spell(WINDOW)
+    logits = torch.randn(1, 5, sum(recurrent.SIZES), generator=torch.Generator().manual_seed(0))
+    symbols = recurrent.to_symbols(WINDOW)
     expected = sum(
         F.cross_entropy(part[0], symbols[0, :, voice], reduction="sum")
-        for voice, part in enumerate(logits.split(music.SIZES, 2))
+        for voice, part in enumerate(logits.split(recurrent.SIZES, 2))
     )
-    torch.testing.assert_close(music.symbol_cost(logits, symbols), expected)
+    torch.testing.assert_close(recurrent.symbol_cost(logits, symbols), expected)

@@ -8,8 +8,8 @@ import torch
 from sklearn.linear_model import Ridge
 from torchvision.transforms import Compose
 
-from aecourse import evaluate, keypoints, models, training
-from aecourse.models.hourglass import hills, places
+from aecourse import data, evaluate, models, training
+from aecourse.models.hourglass import heat_maps, peaks
 
 GREY = torch.full((20, 1, 28, 28), 0.5)
 NOISES = {
@@ -155,16 +155,16 @@ def test_channels_that_make_no_unet_are_an_error(channels, message):
 
 
 def test_stick_figures_are_images_with_their_points_inside():
-    images, points = keypoints.stick_figures(50, seed=3)
+    images, points = data.stick_figures(50, seed=3)
     assert images.shape == (50, 1, 32, 32)
-    assert points.shape == (50, len(keypoints.NAMES), 2)
+    assert points.shape == (50, len(data.KEY_POINTS), 2)
     assert models.check_images(images, (1, 32, 32)) is images
     assert points.min() >= 0
     assert points.max() <= 31
 
 
 def test_key_points_lie_on_the_strokes_where_nothing_hides_them():
-    images, points = keypoints.stick_figures(50, clutter=False)
+    images, points = data.stick_figures(50, clutter=False)
     joints = points[:, 1:].round().long()  # all but the head, a ring
     at = images[torch.arange(50)[:, None], 0, joints[..., 1], joints[..., 0]]
     assert at.min() > 0
@@ -172,11 +172,11 @@ def test_key_points_lie_on_the_strokes_where_nothing_hides_them():
 
 
 def test_clutter_hides_some_key_points_and_the_same_seed_draws_the_same():
-    images, points = keypoints.stick_figures(200, seed=1)
-    again, same = keypoints.stick_figures(200, seed=1)
+    images, points = data.stick_figures(200, seed=1)
+    again, same = data.stick_figures(200, seed=1)
     assert torch.equal(images, again)
     assert torch.equal(points, same)
-    assert not torch.equal(points, keypoints.stick_figures(200, seed=2)[1])
+    assert not torch.equal(points, data.stick_figures(200, seed=2)[1])
     middle = points.round().long()
     at = images[torch.arange(200)[:, None], 0, middle[..., 1], middle[..., 0]]
     assert 0.03 < (at == 0.5).float().mean() < 0.3
@@ -185,23 +185,23 @@ def test_clutter_hides_some_key_points_and_the_same_seed_draws_the_same():
 @pytest.mark.parametrize("bad", [{"number": 0}, {"number": 2.0}, {"number": 1, "size": 8}])
 def test_figures_that_cannot_be_drawn_are_an_error(bad):
     with pytest.raises(ValueError, match=r"got .*=.*, expected a whole number of at least"):
-        keypoints.stick_figures(**bad)
+        data.stick_figures(**bad)
 
 
 def test_a_hill_is_highest_at_its_place_and_is_found_there():
     points = torch.rand(40, 3, 2, generator=seeded()) * 25 + 3
-    maps = hills(points, 16)
+    maps = heat_maps(points, 16)
     assert maps.shape == (40, 3, 16, 16)
     cell = ((points[0, 0] - 0.5) / 2).round().long()
     assert maps[0, 0].argmax() == cell[1] * 16 + cell[0]
-    assert evaluate.point_distances(points, places(maps)).max() < 1.2
+    assert evaluate.point_distances(points, peaks(maps)).max() < 1.2
     exact = torch.tensor([[[10.5, 20.5]]])  # the centre of a cell
-    torch.testing.assert_close(places(hills(exact, 16)), exact)
+    torch.testing.assert_close(peaks(heat_maps(exact, 16)), exact)
 
 
 @pytest.mark.parametrize("build", [models.StackedHourglass, models.EndSupervisedHourglass])
 def test_a_stack_learns_to_find_points_and_judges_itself_as_it_says(build):
-    images, points = keypoints.stick_figures(64)
+    images, points = data.stick_figures(64)
     model = build(7, width=6, stacks=3)
     terms = model.loss(images, points)
     each = torch.stack([terms[f"stack {number}"] for number in (1, 2, 3)])

@@ -68,9 +68,9 @@ def test_the_docstrings_of_a_class_and_its_methods_are_hidden():
 
 
 def test_several_things_are_shown_one_after_the_other():
-    both = ae.show(ae.losses.cross_entropy, ae.losses.squared_error)
+    both = ae.show(ae.losses.binary_cross_entropy, ae.losses.squared_error)
     assert [node.name for node in ast.parse(both).body] == ["cross_entropy", "squared_error"]
-    assert both == f"{ae.show(ae.losses.cross_entropy)}\n\n{ae.show(ae.losses.squared_error)}"
+    assert both == f"{ae.show(ae.losses.binary_cross_entropy)}\n\n{ae.show(ae.losses.squared_error)}"
 
 
 def test_a_notebook_shows_highlighted_python_and_a_terminal_plain_text():

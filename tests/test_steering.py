@@ -8,7 +8,7 @@ import torch
 from same_weights import equal, weights
 from torch.distributions import Normal
 
-from aecourse import evaluate, models, shapes, training
+from aecourse import data, evaluate, models, training
 
 LABELS = torch.tensor([0, 1, 2, 2, 1])
 TINY = (1, 2, 3)
@@ -192,18 +192,18 @@ def test_an_iwae_without_samples_is_an_error(samples):
 
 
 def test_all_combinations_of_the_factors_are_drawn_once():
-    images, factors = shapes.everything()
-    count = math.prod(map(len, shapes.FACTORS.values()))
+    images, factors = data.all_shapes()
+    count = math.prod(map(len, data.SHAPE_FACTORS.values()))
     assert images.shape == (count, 1, 28, 28)
     assert len(factors.unique(dim=0)) == count
     assert len(images.unique(dim=0)) == count
     assert models.check_images(images) is images
-    for column, values in zip(factors.T, shapes.FACTORS.values(), strict=True):
+    for column, values in zip(factors.T, data.SHAPE_FACTORS.values(), strict=True):
         assert column.unique().tolist() == sorted(values)
 
 
 def test_no_shape_is_cut_off_by_the_edge_of_the_image():
-    images, _ = shapes.everything()
+    images, _ = data.all_shapes()
     for edge in (images[..., 0, :], images[..., -1, :], images[..., 0], images[..., -1]):
         assert edge.max() < 0.15  # the faint end of a triangle's tip
 
@@ -213,33 +213,33 @@ def test_no_shape_is_cut_off_by_the_edge_of_the_image():
 def test_a_shape_has_the_area_that_geometry_gives_it(kind, angle):
     size = 7.0
     area = {0: math.pi * size * size / 2, 1: 2 * size * size, 2: size * size}[kind]
-    (drawn,) = evaluate.ink(shapes.draw(torch.tensor([[kind, size, angle, 0.0, 0.0]])))
+    (drawn,) = evaluate.ink(data.draw_shapes(torch.tensor([[kind, size, angle, 0.0, 0.0]])))
     assert drawn == pytest.approx(area, rel=0.04)
 
 
 def test_a_shape_moves_by_whole_pixels_when_it_is_told_to():
-    start, moved = shapes.draw(torch.tensor([[2.0, 5, 27, 0, 0], [2, 5, 27, 3, 2]]))
+    start, moved = data.draw_shapes(torch.tensor([[2.0, 5, 27, 0, 0], [2, 5, 27, 3, 2]]))
     torch.testing.assert_close(moved, start.roll((-2, 3), (1, 2)), rtol=0, atol=1e-5)
 
 
 def test_a_positive_angle_turns_against_the_clock():
-    (right_up,) = shapes.draw(torch.tensor([[1.0, 7, 45, 0, 0]]))[:, 0]
+    (right_up,) = data.draw_shapes(torch.tensor([[1.0, 7, 45, 0, 0]]))[:, 0]
     assert right_up[:14, 14:].sum() > 3 * right_up[14:, 14:].sum()
 
 
 def test_a_triangle_points_to_the_right_when_it_is_not_turned():
-    (triangle,) = shapes.draw(torch.tensor([[2.0, 7, 0, 0, 0]]))[:, 0]
+    (triangle,) = data.draw_shapes(torch.tensor([[2.0, 7, 0, 0, 0]]))[:, 0]
     assert triangle[:, :14].sum() > 2.5 * triangle[:, 14:].sum()
 
 
 def test_a_sample_is_fixed_by_its_seed_and_covers_the_values_evenly():
-    images, factors = shapes.sample(700, seed=1)
-    again = shapes.sample(700, seed=1)
+    images, factors = data.random_shapes(700, seed=1)
+    again = data.random_shapes(700, seed=1)
     assert torch.equal(images, again[0])
     assert torch.equal(factors, again[1])
-    assert not torch.equal(factors, shapes.sample(700, seed=2)[1])
+    assert not torch.equal(factors, data.random_shapes(700, seed=2)[1])
     assert factors[:, 0].unique(return_counts=True)[1].min() > 180
-    assert torch.equal(images, shapes.draw(factors))
+    assert torch.equal(images, data.draw_shapes(factors))
 
 
 @pytest.mark.parametrize(
@@ -256,13 +256,13 @@ def test_a_sample_is_fixed_by_its_seed_and_covers_the_values_evenly():
 )
 def test_factors_that_can_not_be_drawn_are_an_error(factors):
     with pytest.raises(ValueError, match=r"got .*(factors|FACTORS)"):
-        shapes.draw(factors)
+        data.draw_shapes(factors)
 
 
 @pytest.mark.parametrize("n", [0, -3, 2.0, True])
 def test_a_sample_of_no_shapes_is_an_error(n):
     with pytest.raises(ValueError, match="got n="):
-        shapes.sample(n)
+        data.random_shapes(n)
 
 
 # Known factors, and what a code tells of them.

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from aecourse import evaluate, models, training
-from aecourse.models.wasserstein import squared_mmd
+from aecourse.models.plain import squared_mmd
 
 
 def draws(n, k, seed=0):

@@ -4,9 +4,9 @@ import json
 import os
 import sys
 
-import explorables as recipes
 import pytest
 import torch
+import train_explorables as recipes
 
 import aecourse as ae
 

@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 import nbformat
 
-from aecourse.show import without_docstrings
+from aecourse.book import without_docstrings
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = "aecourse"
@@ -43,6 +43,7 @@ class Module:
     text: str
     nodes: dict[str, list[ast.AST]] = field(default_factory=dict)
     imports: dict[str, Symbol] = field(default_factory=dict)
+    stars: list[str] = field(default_factory=list)  # the modules all of whose names it imports
 
 
 def fingerprint(notebook: nbformat.NotebookNode, package: Path = ROOT / PACKAGE) -> str:
@@ -187,7 +188,10 @@ def _parse(folder: Path, name: str, is_package: bool, text: str) -> Module:
             parents = name.split(".")[: len(name.split(".")) - node.level + is_package] if node.level else []
             source = ".".join([*parents, *([node.module] if node.module else [])])
             for alias in node.names:
-                module.imports[alias.asname or alias.name] = Symbol(source, alias.name)
+                if alias.name == "*":
+                    module.stars.append(source)
+                else:
+                    module.imports[alias.asname or alias.name] = Symbol(source, alias.name)
     for node in tree.body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             module.nodes.setdefault(node.name, []).append(node)
@@ -270,4 +274,4 @@ def _resolve(symbol: Symbol, chain: list[str], modules: dict[str, Module]) -> li
         return [(symbol, chain)]
     if symbol.name in module.imports:
         return _resolve(module.imports[symbol.name], chain, modules)
-    return []
+    return [found for star in module.stars for found in _resolve(Symbol(star, symbol.name), chain, modules)]

@@ -1,25 +1,27 @@
-"""Codes and what they cost: entropy and Huffman's code, ANS, and bits-back coding with a VAE."""
+"""Codes and what they cost: entropy and Huffman's code, compressors, ANS, and bits-back coding with a VAE."""
 
 from .ans import OutOfBits, Stack, pop, push
 from .bits_back import compress, decompress
-from .codes import (
-    NATS_PER_BIT,
+from .compressors import (
     best_compressed_sizes,
-    black_and_white,
     compressed_size,
     context_cost,
+    position_cost,
+    position_frequencies,
+    quantized_cost,
+)
+from .entropy import (
+    NATS_PER_BIT,
+    black_and_white,
     cross_entropy,
-    decode,
-    encode,
     entropy,
     frequencies,
     grey_levels,
     huffman,
+    huffman_decode,
+    huffman_encode,
     kl,
     mean_length,
-    position_cost,
-    position_frequencies,
-    quantized_cost,
 )
 
 __all__ = [
@@ -32,13 +34,13 @@ __all__ = [
     "compressed_size",
     "context_cost",
     "cross_entropy",
-    "decode",
     "decompress",
-    "encode",
     "entropy",
     "frequencies",
     "grey_levels",
     "huffman",
+    "huffman_decode",
+    "huffman_encode",
     "kl",
     "mean_length",
     "pop",

@@ -25,7 +25,7 @@ from torch.distributions import Bernoulli
 
 from ..progress import progress_bar
 from .ans import LOWEST, OutOfBits, Stack
-from .codes import black_and_white
+from .entropy import black_and_white
 
 LANES = 64  # images coded side by side
 BINS = 10  # log₂ of the number of bins per latent dimension, all equally likely under the prior

@@ -1,7 +1,7 @@
-"""What a VAE's loss says about probability: the ELBO and tighter bounds, its terms, its latent dimensions.
+"""What probability a model gives to images: the ELBO and tighter bounds, their terms, and what symbols cost.
 
-All in nats per image, for pixels as the model's likelihood takes them.  Every function raises a ValueError for bad
-images, a model that is no VAE, or a count that is too small.
+In nats per image, for pixels as the model's likelihood takes them; what is called `bits` is in bits per image.  Every
+function raises a ValueError for bad images, a model of another kind, or a count that is too small.
 """
 
 from __future__ import annotations
@@ -14,10 +14,31 @@ from sklearn.metrics.pairwise import rbf_kernel
 from torch import Tensor
 from torch.distributions import Normal
 
+from .. import checks
+from ..coding import NATS_PER_BIT, cross_entropy, entropy, frequencies
 from ..losses import gaussian_kl
-from ..models import VAE
+from ..models import VAE, CodePrior, GumbelAutoencoder, check_symbols
+from ..models.symbols import SymbolAutoencoder
 from ..progress import progress_bar
-from .codes import check_count, in_batches
+from .latents import in_batches
+
+__all__ = [
+    "Aggregate",
+    "active_units",
+    "aggregate_posterior",
+    "categorical_elbo",
+    "dead_share",
+    "elbo",
+    "gradients",
+    "kl_per_dimension",
+    "log_likelihood",
+    "mmd",
+    "perplexity",
+    "pixel_bits",
+    "posterior",
+    "prior_bits",
+    "unigram_bits",
+]
 
 
 @torch.no_grad()
@@ -43,7 +64,7 @@ def elbo(model: VAE, images: Tensor, *, draws: int = 1, seed: int = 0, batch_siz
         seed: fixes them.
     """
     _check_vae(model)
-    check_count("draws", draws)
+    checks.whole("draws", draws)
     random = _generator(model, seed)
     reconstruction = kl = 0.0
     for batch in in_batches(images, batch_size):
@@ -71,8 +92,8 @@ def log_likelihood(model: VAE, images: Tensor, *, samples: int, seed: int = 0, b
         batch_size: codes decoded at once.
     """
     _check_vae(model)
-    samples = check_count("samples", samples)
-    at_once = min(samples, check_count("batch_size", batch_size))
+    samples = checks.whole("samples", samples)
+    at_once = min(samples, checks.whole("batch_size", batch_size))
     random, bounds = _generator(model, seed), []
     parts = in_batches(images, batch_size // at_once)
     with progress_bar(len(images) * samples, "code") as bar:
@@ -103,7 +124,7 @@ def active_units(model: VAE, images: Tensor, *, threshold: float = 0.01) -> int:
     Burda et al. (2016), section 5.2.
     """
     means = posterior(model, images).mean
-    check_count("len(images)", len(means), least=2)
+    checks.whole("len(images)", len(means), least=2)
     return int((means.var(0) > threshold).sum())
 
 
@@ -133,7 +154,7 @@ def aggregate_posterior(model: VAE, images: Tensor, *, seed: int = 0, points: in
         seed: fixes the draws, also those from the prior.
         points: how many of each the MMD compares.
     """
-    check_count("points", points, least=2)
+    checks.whole("points", points, least=2)
     q = posterior(model, images)
     random = torch.Generator().manual_seed(seed)
     sample = q.mean + q.stddev * torch.randn(q.mean.shape, generator=random)
@@ -186,7 +207,7 @@ def gradients(model: VAE, image: Tensor, *, draws: int, seed: int = 0) -> dict[s
         for each of the three names the estimates `(draws, latent_dim)`.
     """
     _check_vae(model)
-    check_count("draws", draws, least=2)
+    checks.whole("draws", draws, least=2)
     pixels = model.check_images(image).flatten(1)
     if len(pixels) != 1:
         raise ValueError(f"got {len(pixels)} images, expected one; take images[:1]")
@@ -213,3 +234,71 @@ def _check_vae(model: VAE) -> None:
 
 def _generator(model: VAE, seed: int) -> torch.Generator:
     return torch.Generator(model.device).manual_seed(seed)
+
+
+def perplexity(symbols: Tensor, codes: int) -> float:
+    """Return 2^H of the shares of all symbols, positions together: as if so many were in use, equally often."""
+    return 2 ** entropy(_shares(symbols, codes))
+
+
+def dead_share(symbols: Tensor, codes: int) -> float:
+    """Return the share of the symbols 0 … codes − 1 that don't occur at any position."""
+    return float((_shares(symbols, codes) == 0).mean())
+
+
+def unigram_bits(known: Tensor, new: Tensor, codes: int) -> float:
+    """Return what the `new` codes cost if each position has an ideal code of its own, made for the `known` ones.
+
+    Symbols of one image are taken as independent.  Each count starts at ½, so that nothing is impossible.
+    """
+    for symbols in (known, new):
+        check_symbols(symbols, known.shape[1], codes)
+    pairs = zip(known.T, new.T, strict=True)
+    return sum(cross_entropy(frequencies(b, codes), frequencies(a, codes, smoothing=0.5)) for a, b in pairs)
+
+
+@torch.no_grad()
+def prior_bits(prior: CodePrior, symbols: Tensor) -> float:
+    """Return what the codes cost under the prior: the mean of −log₂ p(s)."""
+    total = sum(-prior.log_prob(batch).sum().item() for batch in in_batches(symbols, 1000))
+    return total / len(symbols) / NATS_PER_BIT
+
+
+@torch.no_grad()
+def pixel_bits(model: SymbolAutoencoder, symbols: Tensor, images: Tensor) -> float:
+    """Return what the pixels of black-and-white `images` cost, given their symbols: the mean of −log₂ p(x|s)."""
+    if len(symbols) != len(images):
+        raise ValueError(f"got {len(symbols)} codes and {len(images)} images, expected one code for each image")
+    total = 0.0
+    for code, batch in zip(in_batches(symbols, 1000), in_batches(images, 1000), strict=True):
+        total -= model.likelihood(code).log_prob(model.check_images(batch).flatten(1)).sum().item()
+    return total / len(images) / NATS_PER_BIT
+
+
+@torch.no_grad()
+def categorical_elbo(model: GumbelAutoencoder, images: Tensor, *, draws: int = 1, seed: int = 0) -> dict[str, float]:
+    """Return the mean evidence lower bound of the hard model and its two terms, in nats per image.
+
+    The decoder reads real symbols, drawn from the posterior, so this is a bound on log p(x) under the uniform prior
+    (Jang et al., 2017, use it for evaluation), unlike the training loss with its relaxed draws.
+
+    Args:
+        draws: how many codes are drawn for each image.
+        seed: fixes them.
+    """
+    checks.whole("draws", draws)
+    random = torch.Generator(model.device).manual_seed(seed)
+    reconstruction = kl = 0.0
+    for batch in in_batches(images, 1000):
+        logits = model.features(model.check_images(batch))
+        kl += model.kl(logits).item() * len(batch)
+        chances = logits.softmax(2).flatten(0, 1)
+        for symbols in chances.multinomial(draws, replacement=True, generator=random).T:
+            answer = model.likelihood(symbols.unflatten(0, (len(batch), -1)))
+            reconstruction -= answer.log_prob(batch.to(model.device).flatten(1)).sum().item() / draws
+    reconstruction, kl = reconstruction / len(images), kl / len(images)
+    return {"elbo": -reconstruction - kl, "reconstruction": reconstruction, "kl": kl}
+
+
+def _shares(symbols: Tensor, codes: int):
+    return frequencies(check_symbols(symbols, symbols.shape[1], codes).flatten(), codes)

@@ -9,15 +9,35 @@ import contextlib
 import inspect
 import zlib
 
+import numpy as np
 import torch
 from platformdirs import user_cache_path
+from sklearn.neighbors import NearestNeighbors
 from torch import Tensor, nn
 
-from .. import checkpoint, training
+from .. import checkpoint, checks, training
 from ..coding import entropy, frequencies
 from ..data import Dataset
-from ..models import Classifier
-from .codes import check_count, decode, in_batches
+from ..models import Classifier, Critic
+from .latents import decode, in_batches
+
+__all__ = [
+    "SURE",
+    "box",
+    "coverage",
+    "crossing_share",
+    "energies",
+    "frechet_distance",
+    "judge",
+    "lerp",
+    "near_duplicates",
+    "path_classes",
+    "recognised",
+    "recognised_share",
+    "sample_quality",
+    "slerp",
+    "unrecognised_share",
+]
 
 SURE = 0.9  # the probability from which a class counts as recognised
 
@@ -74,7 +94,7 @@ def box(codes: Tensor, n: int, *, coverage: float = 0.98, seed: int = 0) -> Tens
             f"got codes of shape {tuple(codes.shape)} and coverage={coverage!r}, "
             "expected (N, latent_dim) and a share above 0, at most 1"
         )
-    check_count("n", n)
+    checks.whole("n", n)
     low, high = codes.quantile(codes.new_tensor([(1 - coverage) / 2, (1 + coverage) / 2]), dim=0)
     return low + (high - low) * torch.rand((n, codes.shape[1]), generator=torch.Generator().manual_seed(seed))
 
@@ -95,7 +115,7 @@ def frechet_distance(judge: Classifier, first: Tensor, second: Tensor) -> float:
     statistics = []
     for images in (first, second):
         features = torch.cat([judge.features(batch).cpu() for batch in in_batches(images, 1000)]).double()
-        check_count("len(images)", len(features), least=2)
+        checks.whole("len(images)", len(features), least=2)
         statistics.append((features.mean(0), torch.cov(features.T)))
     (m1, c1), (m2, c2) = statistics
     variances, axes = torch.linalg.eigh(c1)
@@ -132,7 +152,7 @@ def lerp(start: Tensor, end: Tensor, steps: int) -> Tensor:
     Args:
         start, end: `(N, …)`, codes or images.
     """
-    check_count("steps", steps, least=2)
+    checks.whole("steps", steps, least=2)
     if start.shape != end.shape:
         raise ValueError(f"got shapes {tuple(start.shape)} and {tuple(end.shape)}, expected two equal ones")
     alpha = torch.linspace(0, 1, steps, dtype=start.dtype).reshape(1, -1, *[1] * (start.dim() - 1))
@@ -180,3 +200,65 @@ def crossing_share(classes: Tensor, digit: int) -> float:
 def _check_judge(judge: Classifier) -> None:
     if not isinstance(judge, Classifier):
         raise ValueError(f"got a {type(judge).__name__} as the judge, expected a Classifier; use evaluate.judge(…)")
+
+
+@torch.no_grad()
+def energies(critic: Critic, images: Tensor) -> Tensor:
+    """Return the energy of any number of images, `(N,)`, on the CPU: squared grey levels per image."""
+    if not isinstance(critic, Critic):
+        raise ValueError(f"got a {type(critic).__name__} as the critic, expected a Critic; a pair's is pair.critic")
+    return torch.cat([critic.energy(batch).cpu() for batch in in_batches(images, 1000)])
+
+
+def coverage(samples: Tensor, reference: Tensor, *, neighbours: int = 5) -> float:
+    """Return the share of reference points near which there is a sample: 1 − this is what the generator leaves out.
+
+    Near is nearer than the reference point's own `neighbours`-th nearest other reference point (Naeem et al., 2020).
+    As many fresh points of the reference's own kind get about 1 − 2^−neighbours.
+
+    Args:
+        samples, reference: `(N, …)`, images or features; the share grows with the number of samples.
+
+    Raises:
+        ValueError: if there are not more reference points than `neighbours`.
+    """
+    real, made = _rows("samples", samples, reference)
+    if len(real) <= checks.whole("neighbours", neighbours):
+        raise ValueError(f"got {len(real)} reference points, expected more than {neighbours}, the number of neighbours")
+    radius = NearestNeighbors(n_neighbors=neighbours, algorithm="brute").fit(real).kneighbors()[0][:, -1]
+    nearest = NearestNeighbors(n_neighbors=1, algorithm="brute").fit(made).kneighbors(real)[0][:, 0]
+    return float((nearest < radius).mean())
+
+
+def near_duplicates(samples: Tensor, reference: Tensor, *, share: float = 0.01) -> float:
+    """Return the share of samples that have another sample nearer than all but `share` of real images have one.
+
+    Real images get `share` themselves; copies of one image get 1.
+
+    Args:
+        samples, reference: `(N, …)`, images or features, as many of each: among more there are nearer ones.
+        share: which quantile of the reference's nearest distances counts as "near".
+
+    Raises:
+        ValueError: if the numbers differ or are below 2, or `share` is not between 0 and 1.
+    """
+    real, made = _rows("samples", samples, reference)
+    if len(real) != len(made) or len(real) < 2 or not 0 < share < 1:
+        raise ValueError(
+            f"got {len(made)} samples, {len(real)} reference points and share={share!r}, "
+            "expected equal numbers of at least 2 and a share between 0 and 1"
+        )
+    own, other = (
+        NearestNeighbors(n_neighbors=1, algorithm="brute").fit(rows).kneighbors()[0][:, 0] for rows in (made, real)
+    )
+    return float((own < np.quantile(other, share)).mean())
+
+
+def _rows(name: str, samples: Tensor, reference: Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """Return reference and samples as rows of numbers."""
+    if samples.dim() < 2 or samples.shape[1:] != reference.shape[1:]:
+        raise ValueError(
+            f"got {name} of shape {tuple(samples.shape)} and a reference of shape {tuple(reference.shape)}, "
+            "expected both (N, …) with equal …"
+        )
+    return reference.detach().flatten(1).cpu().numpy(), samples.detach().flatten(1).cpu().numpy()

@@ -12,7 +12,22 @@ from sklearn.decomposition import MiniBatchDictionaryLearning, sparse_encode
 from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor
 
-from .codes import check_count
+from .. import checks
+
+__all__ = [
+    "active_counts",
+    "activity",
+    "classic_dictionary",
+    "contrast",
+    "dead_units",
+    "equally_active",
+    "hoyer",
+    "keep_largest",
+    "pictures",
+    "pursuit",
+    "selectivity",
+    "switch_off",
+]
 
 
 def active_counts(codes: Tensor) -> Tensor:
@@ -43,7 +58,7 @@ def hoyer(codes: Tensor) -> Tensor:
 def keep_largest(codes: Tensor, count: int) -> Tensor:
     """Return the codes with all but the `count` numbers of largest magnitude in each row set to 0: `(N, k)`."""
     _check_codes(codes)
-    if check_count("count", count) > codes.shape[1]:
+    if checks.whole("count", count) > codes.shape[1]:
         raise ValueError(f"got count={count}, but these codes have only {codes.shape[1]} numbers")
     places = codes.abs().topk(count, dim=1).indices
     return torch.zeros_like(codes).scatter(1, places, codes.gather(1, places))
@@ -59,7 +74,7 @@ def pursuit(atoms: Tensor, points: Tensor, count: int) -> Tensor:
         atoms: `(k, D)`, rows of norm 1.
         points: `(N, D)`, with the mean or the decoder's bias already subtracted.
     """
-    check_count("count", count)
+    checks.whole("count", count)
     codes = sparse_encode(
         points.double().numpy(), atoms.detach().double().numpy(), algorithm="omp", n_nonzero_coefs=count
     )
@@ -78,7 +93,7 @@ def classic_dictionary(points: Tensor, atoms: int, *, seed: int = 0) -> Tensor:
         seed: fixes the first atoms and the order of the points.
     """
     learner = MiniBatchDictionaryLearning(
-        check_count("atoms", atoms), batch_size=256, max_iter=1, fit_algorithm="cd", random_state=seed
+        checks.whole("atoms", atoms), batch_size=256, max_iter=1, fit_algorithm="cd", random_state=seed
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # codes need not be exact for the atoms to improve
@@ -101,7 +116,7 @@ def selectivity(codes: Tensor, labels: Tensor, *, images: int = 100) -> tuple[Te
         images: how many are looked at; a unit that is active for fewer gets the share NaN.
     """
     _check_codes(codes)
-    if check_count("images", images) > len(codes):
+    if checks.whole("images", images) > len(codes):
         raise ValueError(f"got images={images}, but there are only {len(codes)} codes")
     best = labels[codes.topk(images, dim=0).indices]
     counts = torch.stack([(best == label).sum(0) for label in range(int(labels.max()) + 1)])

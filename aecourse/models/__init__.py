@@ -1,26 +1,38 @@
-"""The catalogue of models: one idea per file, all keeping the protocol of `models.base.Autoencoder`."""
+"""The catalogue of models: one idea per file, all keeping the protocol of `models.base`."""
 
-from .attention import Attention, Block, PatchAutoencoder, attend, bind, to_images, to_patches
-from .base import Autoencoder, check_images
+from .attention import Attention, Block, PatchAutoencoder, attend, bind_positions, to_images, to_patches
+from .base import Autoencoder, Model
 from .classifier import Classifier
-from .code_prior import CodePrior
-from .conditional import ConditionalVAE
-from .contractive import ContractiveAutoencoder
-from .conv import ConvAutoencoder, ConvVAE, TransposedConvAutoencoder, conv_decoder, conv_encoder
-from .denoising import DenoisingAutoencoder, GaussianNoise, Masking, SaltAndPepper
-from .dense import DenseAutoencoder, LinearAutoencoder, dense_layers
+from .critic import EBGAN, Critic, pulling_away
 from .diffusion import LatentDiffusion
-from .energy import EBGAN, Critic, fit_pair, pulling_away
-from .gumbel import GumbelAutoencoder, gumbel_softmax
-from .hourglass import EndSupervisedHourglass, StackedHourglass
-from .iwae import IWAE
+from .hourglass import EndSupervisedHourglass, StackedHourglass, UNet, UNetWithoutSkips
 from .masked import MaskedAutoencoder, MaskedNotes, MaskedTokens
-from .music import ListeningMusicVAE, MusicVAE
-from .quantized import FSQ, VQVAE, RevivingVQVAE, check_symbols, straight_through
+from .networks import Architecture, conv_decoder, conv_encoder, convolutional, dense, dense_layers
+from .plain import (
+    ContractiveAutoencoder,
+    ConvAutoencoder,
+    DenoisingAutoencoder,
+    DenseAutoencoder,
+    GaussianNoise,
+    LinearAutoencoder,
+    Masking,
+    SaltAndPepper,
+    TransposedConvAutoencoder,
+    WassersteinAutoencoder,
+)
+from .recurrent import ListeningMusicVAE, MusicVAE
 from .sparse import KLSparseAutoencoder, L1Autoencoder, SparseAutoencoder, TopKAutoencoder, bernoulli_kl
-from .unet import UNet, UNetWithoutSkips
-from .vae import VAE, BinarizedVAE, GaussianVAE
-from .wasserstein import WassersteinAutoencoder
+from .symbols import (
+    FSQ,
+    VQVAE,
+    CodePrior,
+    GumbelAutoencoder,
+    RevivingVQVAE,
+    check_symbols,
+    gumbel_softmax,
+    straight_through,
+)
+from .vae import IWAE, VAE, BinarizedVAE, ConditionalVAE, ConvVAE, GaussianVAE
 
 __all__ = [
     "EBGAN",
@@ -28,6 +40,7 @@ __all__ = [
     "IWAE",
     "VAE",
     "VQVAE",
+    "Architecture",
     "Attention",
     "Autoencoder",
     "BinarizedVAE",
@@ -54,6 +67,7 @@ __all__ = [
     "MaskedNotes",
     "MaskedTokens",
     "Masking",
+    "Model",
     "MusicVAE",
     "PatchAutoencoder",
     "RevivingVQVAE",
@@ -67,13 +81,13 @@ __all__ = [
     "WassersteinAutoencoder",
     "attend",
     "bernoulli_kl",
-    "bind",
-    "check_images",
+    "bind_positions",
     "check_symbols",
     "conv_decoder",
     "conv_encoder",
+    "convolutional",
+    "dense",
     "dense_layers",
-    "fit_pair",
     "gumbel_softmax",
     "pulling_away",
     "straight_through",

@@ -2,24 +2,94 @@
 
 `encode` turns images into a code, `decode` turns codes into images, calling the model does
 one after the other, and `loss` says how well that went.  Training, evaluation and plots know
-nothing else about a model, so a new variant is a new file beside this one and no change elsewhere.
+nothing else about a model, so a new variant is one class more and no change elsewhere.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
+from .. import checks
+from .networks import Architecture, dense, seeded
 
-class Autoencoder(nn.Module):
-    """Base of all models: the protocol, and the checks that turn bad input into clear errors.
 
-    A subclass sets `latent_dim`, defines `encode`, `decode` and `loss`, and overrides
-    `image_shape` or `check_images` if it takes something else than MNIST-like images.
-    """
+class Model(nn.Module):
+    """What `fit` can train: it has a `loss`, checks what that takes, and lies on a device."""
 
     image_shape: tuple[int, ...] = (1, 28, 28)
+
+    @property
+    def device(self) -> torch.device:
+        """The device that the weights lie on."""
+        return next(self.parameters()).device
+
+    def check(self, *data: Tensor) -> tuple[Tensor, ...]:
+        """Return what `loss` takes, on the model's device: here images, and nothing beside them.
+
+        Raises:
+            ValueError: for anything else; the message says what came, what was expected and what to do.
+        """
+        if len(data) != 1:
+            raise ValueError(
+                f"got {len(data)} tensors for a {type(self).__name__}, expected images alone: its loss takes no "
+                "labels or targets; fit(model, images)"
+            )
+        return (self.check_images(data[0]),)
+
+    def check_images(self, images: Tensor) -> Tensor:
+        """Return `images` on the model's device, or raise a ValueError that says what is wrong."""
+        return checks.images(images, self.image_shape).to(self.device)
+
+    def loss(self, images: Tensor) -> dict[str, Tensor]:
+        """Return named scalars, each summed over pixels or latent dimensions and averaged over
+        the batch; `total` is what training minimises."""
+        raise NotImplementedError
+
+
+class Autoencoder(Model):
+    """Base of all autoencoders: the protocol, and the checks that turn bad input into clear errors.
+
+    A subclass calls `build`, or makes its own networks and sets `latent_dim` and `image_shape`, and defines `encode`,
+    `decode` and `loss`.
+    """
+
     latent_dim: int
+
+    def build(
+        self,
+        networks: Sequence[int] | Architecture,
+        *,
+        per_number: int = 1,
+        beside: int = 0,
+        seed: int = 0,
+        **settings,
+    ) -> None:
+        """Make `encoder` and `decoder`: dense ones of the given widths, or those of another architecture.
+
+        Args:
+            networks: widths, which `dense` gets together with the `settings`, or an architecture.
+            per_number: how many numbers the encoder gives for each number of the code; a VAE's gives two.
+            beside: how many numbers both get beside the pixels and beside the code.
+            seed: fixes the initial weights.
+            settings: `activation` and `image_shape`, as for `dense`.
+
+        Raises:
+            ValueError: if the widths do not fit the image, or an architecture is given settings that are its own.
+        """
+        if not isinstance(networks, Architecture):
+            networks = dense(networks, **settings)
+        elif settings:
+            given = ", ".join(settings)
+            raise ValueError(
+                f"got {given} beside an architecture; give it to the architecture: dense(widths, {given}=…)"
+            )
+        self.image_shape, self.latent_dim = tuple(networks.image_shape), networks.latent_dim
+        with seeded(seed):
+            self.encoder = networks.encoder(per_number * self.latent_dim, beside)
+            self.decoder = networks.decoder(self.latent_dim + beside)
 
     def encode(self, images: Tensor) -> Tensor:
         """Return the codes `(N, latent_dim)` of images `(N, 1, 28, 28)` in [0, 1]."""
@@ -32,15 +102,6 @@ class Autoencoder(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Return the reconstructions: the images encoded and decoded again."""
         return self.decode(self.encode(images))
-
-    def loss(self, images: Tensor) -> dict[str, Tensor]:
-        """Return named scalars, each summed over pixels or latent dimensions and averaged over
-        the batch; `total` is what training minimises."""
-        raise NotImplementedError
-
-    def check_images(self, images: Tensor) -> Tensor:
-        """Return `images` on the model's device, or raise a ValueError that says what is wrong."""
-        return check_images(images, self.image_shape).to(self.device)
 
     def check_latents(self, latents: Tensor) -> Tensor:
         """Return `latents` on the model's device, or raise a ValueError that says what is wrong."""
@@ -62,41 +123,3 @@ class Autoencoder(nn.Module):
         if not torch.isfinite(latents).all():
             raise ValueError(f"got codes that contain NaN or infinity, expected finite {expected}; drop or repair them")
         return latents.to(self.device)
-
-    @property
-    def device(self) -> torch.device:
-        """The device that the weights lie on."""
-        return next(self.parameters()).device
-
-
-def check_images(images: Tensor, shape: tuple[int, ...] | None = (1, 28, 28)) -> Tensor:
-    """Return `images` unchanged if they are float32 of shape `(N, *shape)`, None for any, with values in [0, 1].
-
-    Raises:
-        ValueError: for anything else; the message says what came, what was expected and what to do.
-    """
-    expected = f"a float32 tensor of shape ({', '.join(map(str, ('N', *(shape or '…'))))}) with values in [0, 1]"
-    if not isinstance(images, Tensor):
-        raise ValueError(f"got {type(images).__name__}, expected {expected}; convert with torch.as_tensor(…)")
-    if images.dtype == torch.uint8:
-        raise ValueError(f"got images of dtype torch.uint8, expected {expected}; use images.float() / 255")
-    if images.dtype != torch.float32:
-        raise ValueError(f"got images of dtype {images.dtype}, expected {expected}; call .float() first")
-    if images.numel() == 0:
-        raise ValueError(f"got no images (shape {tuple(images.shape)}), expected {expected} and N of at least 1")
-    if shape is not None and tuple(images.shape[1:]) != shape:
-        if tuple(images.shape) == shape:
-            hint = "add a batch dimension with images[None]"
-        elif images.numel() % torch.Size(shape).numel() == 0:
-            hint = f"images.reshape({', '.join(map(str, (-1, *shape)))}) may be what you want"
-        else:
-            hint = "resize the images first, for example with torchvision.transforms.functional.resize"
-        raise ValueError(f"got images of shape {tuple(images.shape)}, expected {expected}; {hint}")
-    low, high = (float(value) for value in torch.aminmax(images))
-    if low != low:
-        bad = int(torch.isnan(images).flatten(1).any(1).sum())
-        raise ValueError(f"got NaN pixels in {bad} of {len(images)} images, expected {expected}; drop or repair them")
-    if low < 0 or high > 1:
-        hint = "divide by 255" if low >= 0 and 1 < high <= 255 else "rescale or clamp them"
-        raise ValueError(f"got pixel values from {low:g} to {high:g}, expected {expected}; {hint}")
-    return images

@@ -17,8 +17,8 @@ from typing import Any
 
 import torch
 
-from .. import coding, evaluate, music, plots
-from ..data import Dataset
+from .. import coding, evaluate, plots
+from ..data import Dataset, chorales
 from .weights import Exported, _array, _text, restore, trained
 
 HERE = Path(__file__).parent
@@ -218,7 +218,7 @@ def player(pieces: Mapping[str, torch.Tensor], *, steps_per_beat: int = 2, beats
     if not (steps_per_beat >= 1 and 0 < beats_per_minute < float("inf")):
         raise ValueError(f"got {steps_per_beat} steps per beat and {beats_per_minute} beats a minute, expected above 0")
     for name, rows in pieces.items():
-        if not len(music.check_rows(rows)):
+        if not len(chorales.check_rows(rows)):
             raise ValueError(f"got no steps in the piece {name!r}, expected at least one")
     shown = ", ".join(f"{name} ({len(rows)} steps)" for name, rows in pieces.items())
     return Explorable(

@@ -40,7 +40,7 @@ def kl(mu, log_var):
 
 
 def elbo_by_package(pixels, logits, mu, log_var):
-    return -ae.losses.cross_entropy(logits, pixels) - ae.losses.gaussian_kl(mu, log_var).sum(1).mean()
+    return -ae.losses.binary_cross_entropy(logits, pixels) - ae.losses.gaussian_kl(mu, log_var).sum(1).mean()
 
 
 def elbo_by_distributions(pixels, logits, mu, log_var):

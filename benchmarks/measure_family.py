@@ -269,7 +269,7 @@ def ebgan(images: Tensor, labels: Tensor, seed: int) -> Trained:
     critic = ae.models.Critic((784, 256, 32), margin=15.0, seed=seed)
     pair = ae.models.EBGAN(critic, pulling_away=20.0, seed=seed)
     started = time.process_time()
-    ae.models.fit_pair(pair, images, epochs=EPOCHS, lr=4e-3, seed=seed)
+    ae.training.fit_pair(pair, images, epochs=EPOCHS, lr=4e-3, seed=seed)
     seconds = time.process_time() - started
     return Trained(
         (pair,),

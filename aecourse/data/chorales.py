@@ -17,9 +17,15 @@ import torch
 from platformdirs import user_cache_path
 from torch import Tensor
 
-from . import show
-from .data import _folders, _reason, _searched, _time_limit
-from .models.music import RANGES, REST
+from .digits import _folders, _reason, _searched, _time_limit
+
+REST = -1
+RANGES = {"soprano": (54, 87), "alto": (46, 80), "tenor": (40, 75), "bass": (30, 72)}
+"""The notes that a voice may sing, MIDI pitches: 60 is middle C, 69 the A of 440 Hz.
+
+Six semitones more at either end than in Bach's chorales, so that each can be moved to any key.
+"""
+LOWEST = torch.tensor([low for low, _ in RANGES.values()])
 
 URL = "https://raw.githubusercontent.com/czhuang/JSB-Chorales-dataset/master/Jsb16thSeparated.json"
 SHA256 = "79294cc374f9252e95ef4b703161524c1c53dc1f712c236f00f1c1f5d54af5a7"
@@ -188,20 +194,39 @@ def piano_roll(rows: Tensor, low: int = 36, high: int = 81) -> Tensor:
     return (rows[None] == pitches[:, None, None]).any(2).float()
 
 
-def claims(*rows: tuple[str, float | Tensor, float, float], on: Chorales) -> show.Claims:
-    """Check that numbers lie where the text says, as `aecourse.claims` does, if they were measured on Bach's chorales.
+def check_windows(windows: Tensor, steps: int | None = None) -> Tensor:
+    """Return `windows` unchanged if they are int64 `(N, steps, 4)`, each voice in its range or −1 for a rest.
 
-    On the made-up ones, which a reader without a network gets, they are shown but not checked.
-
-    Args:
-        rows: `(what, value, low, high)`, as for `aecourse.claims`.
-        on: the chorales measured.
+    Raises:
+        ValueError: for anything else; the message says what came, what was expected and what to do.
     """
-    if on.name == "chorales":
-        return show.claims(*rows)
-    return show.Claims(
-        "\n".join(f"· {what}: {float(value):.4g} on {on.name} (the text speaks of Bach's)" for what, value, *_ in rows)
-    )
+    shape = f"(N, {steps or 'steps'}, 4)"
+    expected = f"an int64 tensor of shape {shape} with MIDI pitches, −1 for a rest"
+    if not isinstance(windows, Tensor):
+        raise ValueError(
+            f"got {type(windows).__name__}, expected {expected}; cut them with aecourse.data.chorales.windows"
+        )
+    if windows.dtype != torch.int64:
+        raise ValueError(f"got windows of dtype {windows.dtype}, expected {expected}; call .long() on whole numbers")
+    fits = windows.dim() == 3 and len(windows) and windows.shape[1:] == (steps or windows.shape[1], len(RANGES))
+    if not fits:
+        hint = "add a batch dimension with windows[None]" if windows.dim() == 2 else "cut them anew"
+        raise ValueError(f"got windows of shape {tuple(windows.shape)}, expected {expected}; {hint}")
+    high = torch.tensor([high for _, high in RANGES.values()])
+    for voice, name in enumerate(RANGES):
+        pitches = windows[..., voice]
+        wrong = pitches[(pitches != REST) & ((pitches < LOWEST[voice]) | (pitches > high[voice]))]
+        if len(wrong):
+            raise ValueError(
+                f"got {len(wrong)} notes outside the {name}'s range {RANGES[name]}, the first {int(wrong[0])}; "
+                "leave such windows out, as aecourse.data.chorales.augment does"
+            )
+    return windows
+
+
+def pitch_numbers(windows: Tensor) -> Tensor:
+    """Return a number for each note of windows: 0 for a rest, then the voice's pitches from the lowest."""
+    return torch.where(check_windows(windows) == REST, 0, windows - LOWEST.to(windows.device) + 1)
 
 
 def check_rows(rows: Tensor) -> Tensor:

@@ -9,18 +9,15 @@ here and not in `training.py` because the order of its two steps is half of the 
 from __future__ import annotations
 
 import math
-import time
-import warnings
 from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..progress import progress_bar
-from ..training import History
 from .base import Autoencoder
-from .dense import DenseAutoencoder, check_widths, dense_layers
+from .networks import check_widths, dense_layers
+from .plain import DenseAutoencoder
 
 
 class Critic(DenseAutoencoder):
@@ -156,88 +153,9 @@ def pulling_away(codes: Tensor) -> Tensor:
     return (squared.sum() - squared.diagonal().sum()) / (len(codes) * (len(codes) - 1))
 
 
-def fit_pair(
-    pair: EBGAN,
-    images: Tensor,
-    *,
-    epochs: int = 5,
-    batch_size: int = 128,
-    lr: float | Callable[[float], float] = 1e-3,
-    seed: int = 0,
-) -> History:
-    """Train critic and generator in turn, in place, and return the History of `real` and `generated` energies.
-
-    In each step the critic learns from a batch of images and as many generated ones, then the generator learns from
-    what the critic now says of those.  The History also has the critic's `hinge` and, with a pulling-away term, the
-    `similarity` of codes, each as its mean over an epoch.  The order of images and the codes come from `seed`.
-    Ctrl-C ends the run early with a warning, as in `training.fit`.
-
-    Args:
-        lr: one learning rate for both, or a function from progress in [0, 1] to it.
-
-    Raises:
-        ValueError: for bad images, or `epochs` or `batch_size` that are no whole numbers above 0, or 1 image a batch.
-        FloatingPointError: as soon as a loss is NaN or infinite; both keep the weights from before that step.
-    """
-    images = pair.check_images(images)
-    for name, value in {"epochs": epochs, "batch_size": batch_size}.items():
-        if not isinstance(value, int) or value < 1:
-            raise ValueError(f"got {name}={value!r}, expected a whole number of at least 1")
-    if min(batch_size, len(images)) < 2:
-        raise ValueError(f"got batches of 1 (batch_size={batch_size}, {len(images)} images), expected at least 2")
-    rate = lr if callable(lr) else lambda progress: lr
-    # A short memory of gradients (0.5, not 0.9): the other player has moved on in the meantime (Radford et al., 2016).
-    players = [torch.optim.Adam(p.parameters(), betas=(0.5, 0.95), fused=True) for p in (pair.critic, pair.generator)]
-    steps = len(images) // min(batch_size, len(images))  # whole batches only
-    random, history = torch.Generator().manual_seed(seed), History()
-    with progress_bar(epochs * steps, "step") as bar:
-        pair.train()
-        try:
-            for epoch in range(epochs):
-                started, sums = time.perf_counter(), {}
-                order = torch.randperm(len(images), generator=random)
-                for step, batch in enumerate(order.split(batch_size)[:steps]):
-                    for group in players[0].param_groups + players[1].param_groups:
-                        group["lr"] = float(rate((epoch + step / steps) / epochs))
-                    when = f"in epoch {epoch + 1}, step {step + 1}"
-                    generated = pair.decode(torch.randn(len(batch), pair.latent_dim, generator=random))
-                    critic = pair.critic_loss(images[batch], generated)
-                    _step(players[0], critic, pair.critic, f"critic's loss {when}")
-                    generator = pair.generator_loss(generated)
-                    _step(players[1], generator, pair.generator, f"generator's loss {when}")
-                    terms = {"real": critic["reconstruction"], "generated": critic["others"], **critic, **generator}
-                    for name in ("real", "generated", "hinge", "similarity"):
-                        if name in terms:
-                            sums[name] = sums.get(name, 0.0) + terms[name].item() / steps
-                    bar.update()
-                for name, value in sums.items():
-                    history.train.setdefault(name, []).append(value)
-                history.seconds.append(time.perf_counter() - started)
-                bar.set_postfix(sums)
-        except KeyboardInterrupt:
-            history.interrupted = True
-            warnings.warn(
-                f"stopped by Ctrl-C in epoch {len(history) + 1} of {epochs}; the pair keeps its weights "
-                "and the history its finished epochs",
-                stacklevel=2,
-            )
-        finally:
-            pair.eval()
-    return history
-
-
 def _by_batch(layer: nn.Module) -> nn.Module:
     """Return batch norm for layer norm: it takes away what all images of a batch have in common (as the paper does)."""
     return nn.BatchNorm1d(layer.normalized_shape[0]) if isinstance(layer, nn.LayerNorm) else layer
-
-
-def _step(player: torch.optim.Optimizer, terms: dict[str, Tensor], module: nn.Module, what: str) -> None:
-    """Move one player down its loss and leave the other's weights alone."""
-    if not math.isfinite(terms["total"].item()):
-        raise FloatingPointError(f"the {what}, became {terms['total'].item()}; a smaller learning rate is the cure")
-    player.zero_grad()
-    terms["total"].backward(inputs=list(module.parameters()))
-    player.step()
 
 
 def _not_negative(name: str, value: float) -> float:

@@ -5,9 +5,26 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from .. import checks
 from ..models.attention import PatchAutoencoder, to_images
 from ..models.masked import MaskedAutoencoder, MaskedNotes
-from .codes import check_count, in_batches
+from .latents import in_batches
+
+__all__ = [
+    "attention_distance",
+    "attention_maps",
+    "encode_with_maps",
+    "fill_learnt",
+    "fill_linear",
+    "fill_nearest",
+    "hidden_errors",
+    "hidden_pixels",
+    "neighbour_share",
+    "note_guesses",
+    "notes_held",
+    "patch_distances",
+    "visible_places",
+]
 
 
 @torch.no_grad()
@@ -58,7 +75,7 @@ def neighbour_share(maps: Tensor) -> Tensor:
 
 def visible_places(n: int, places: int = 49, visible: int = 12, *, seed: int = 0) -> Tensor:
     """Return int64 `(n, visible)`: which of the places stay visible in each of n masks, drawn without repetition."""
-    check_count("visible", visible)
+    checks.whole("visible", visible)
     return torch.rand(n, places, generator=torch.Generator().manual_seed(seed)).argsort(1)[:, :visible]
 
 

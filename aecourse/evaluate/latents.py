@@ -1,4 +1,4 @@
-"""What codes and reconstructions are worth: errors, maps, probes, dimensions.
+"""What a code holds: maps, probes, dimensions, factors; and encoding and decoding any number of images.
 
 Points `(N, D)` are codes or flattened images.  What scikit-learn and SciPy do is called there.
 """
@@ -6,7 +6,6 @@ Points `(N, D)` are codes or flattened images.  What scikit-learn and SciPy do i
 from __future__ import annotations
 
 import warnings
-from numbers import Integral
 
 import numpy as np
 import torch
@@ -14,7 +13,7 @@ from scipy.linalg import subspace_angles
 from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import mutual_info_score, roc_auc_score
 from sklearn.model_selection import cross_val_score
 from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 from sklearn.pipeline import make_pipeline
@@ -22,7 +21,29 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from ..models import check_images
+from .. import checks
+
+__all__ = [
+    "Principal",
+    "agreement",
+    "circular_correlation",
+    "decode",
+    "encode",
+    "factor_information",
+    "ink",
+    "intrinsic_dimension",
+    "knn_accuracy",
+    "mutual_information_gap",
+    "nearest_distance",
+    "neighbour_turn",
+    "polar_angle",
+    "principal_angles",
+    "probe_accuracy",
+    "reconstruct",
+    "roc_auc",
+    "slant",
+    "squared_errors",
+]
 
 
 @torch.no_grad()
@@ -68,7 +89,7 @@ class Principal:
     """
 
     def __init__(self, images: Tensor, components: int = 64):
-        check_images(images, None)
+        checks.images(images, None)
         self.pca = PCA(components, svd_solver="covariance_eigh").fit(images.flatten(1).numpy())
         self.image_shape = images.shape[1:]
 
@@ -219,15 +240,110 @@ def in_batches(rows: Tensor, batch_size: int) -> tuple[Tensor, ...]:
     """
     if not isinstance(rows, Tensor) or rows.dim() == 0:
         raise ValueError(f"got {type(rows).__name__}, expected a tensor of N images or codes; use torch.as_tensor(…)")
-    return rows.split(check_count("batch_size", batch_size))
-
-
-def check_count(name: str, value: int, least: int = 1) -> int:
-    """Return `value`, or raise a ValueError if it is no whole number of at least `least`."""
-    if not isinstance(value, Integral) or value < least:
-        raise ValueError(f"got {name}={value!r}, expected a whole number of at least {least}")
-    return int(value)
+    return rows.split(checks.whole("batch_size", batch_size))
 
 
 def _array(points: Tensor) -> np.ndarray:
     return points.detach().cpu().numpy()
+
+
+def factor_information(codes: Tensor, factors: Tensor, *, bins: int = 20) -> Tensor:
+    """Return how much each number of the code tells of each factor: `(latent_dim, factors)`, shares from 0 to 1.
+
+    I(zⱼ; vₖ) / H(vₖ): the mutual information as a share of the factor's entropy.  Each number of the code is cut
+    into `bins` groups of equally many images, so its scale doesn't matter.  With few images the shares are a
+    little too high, by about (bins − 1)(values − 1) / 2N nats.
+
+    Args:
+        codes: `(N, latent_dim)`; of a VAE, draws from the posteriors, since the means of an unused dimension may
+            still tell something, at a scale far below the noise.
+        factors: `(N, K)` with a few different values in each column.
+        bins: groups for each number of the code.
+
+    Raises:
+        ValueError: if the tables don't fit each other, or a factor has only one value.
+    """
+    checks.whole("bins", bins, least=2)
+    if codes.dim() != 2 or factors.dim() != 2 or len(codes) != len(factors) or len(codes) < 2:
+        raise ValueError(
+            f"got codes of shape {tuple(codes.shape)} and factors of shape {tuple(factors.shape)}, "
+            "expected (N, latent_dim) and (N, K) with the same N of at least 2"
+        )
+    groups = [_groups(column, bins) for column in codes.detach().cpu().double().numpy().T]
+    values = [np.unique(column, return_inverse=True)[1] for column in factors.cpu().numpy().T]
+    entropies = [mutual_info_score(column, column) for column in values]
+    if min(entropies) <= 0:
+        raise ValueError("got a factor with only one value, expected at least two; leave that column out")
+    shares = [
+        [mutual_info_score(value, group) / entropy for value, entropy in zip(values, entropies, strict=True)]
+        for group in groups
+    ]
+    return torch.tensor(shares, dtype=torch.float32)
+
+
+def mutual_information_gap(codes: Tensor, factors: Tensor, *, bins: int = 20) -> float:
+    """Return the MIG, from 0 to 1: by how much the best number of the code knows a factor better than the second best.
+
+    The gap between the two largest shares in each column of `factor_information`, averaged over the factors
+    (Chen et al., 2018, equation 6).  1: each factor has one number of its own that tells all of it.  0: every
+    factor is told by two numbers equally well, or by none.
+
+    Args:
+        codes, factors, bins: as for `factor_information`; the code needs at least two numbers.
+
+    Raises:
+        ValueError: as `factor_information`, or if the code has one number only.
+    """
+    shares = factor_information(codes, factors, bins=bins)
+    if len(shares) < 2:
+        raise ValueError("got codes of one number, expected at least two: a gap needs a second best")
+    best, second = shares.topk(2, dim=0).values
+    return float((best - second).mean())
+
+
+def ink(images: Tensor) -> Tensor:
+    """Return how much ink each image has: the sum of its pixels, `(N,)`."""
+    return checks.images(images).sum((1, 2, 3))
+
+
+def slant(images: Tensor) -> Tensor:
+    """Return by how many pixels each image leans to the right for each pixel upwards: `(N,)`, 0 if upright.
+
+    The slope of the line that predicts a white pixel's column from its row: their covariance divided by the
+    variance of the rows, each pixel weighted with its grey value.
+
+    Raises:
+        ValueError: for bad images.
+    """
+    pixels = checks.images(images)[:, 0]
+    mass = pixels.sum((1, 2)).clamp(min=1e-6)
+    up = torch.arange(images.shape[2], device=images.device).flip(0) - (images.shape[2] - 1) / 2
+    right = torch.arange(images.shape[3], device=images.device) - (images.shape[3] - 1) / 2
+    rows, columns = pixels.sum(2), pixels.sum(1)
+    mean_up, mean_right = (rows @ up) / mass, (columns @ right) / mass
+    covariance = (pixels * up[:, None] * right).sum((1, 2)) / mass - mean_up * mean_right
+    variance = (rows @ up.square()) / mass - mean_up.square()
+    return covariance / variance.clamp(min=1e-6)
+
+
+def agreement(values: Tensor) -> float:
+    """Return how well several series agree: the mean correlation over all pairs of columns of `(N, K)`, from −1 to 1.
+
+    Each column is compared with the others over the N rows, so differences between the columns' means don't count.
+
+    Raises:
+        ValueError: if there are fewer than three rows or two columns, or a column is constant.
+    """
+    if values.dim() != 2 or len(values) < 3 or values.shape[1] < 2:
+        raise ValueError(f"got values of shape {tuple(values.shape)}, expected (N, K), N at least 3 and K at least 2")
+    if (values.std(0) == 0).any():
+        raise ValueError("got a constant column, expected values that differ; leave that column out")
+    correlations = torch.corrcoef(values.double().T)
+    k = len(correlations)
+    return float((correlations.sum() - correlations.trace()) / (k * (k - 1)))
+
+
+def _groups(column: np.ndarray, bins: int) -> np.ndarray:
+    """Return the number of the group of each value; equal values are in one group."""
+    edges = np.unique(np.quantile(column, np.linspace(0, 1, bins + 1)[1:-1]))
+    return np.searchsorted(edges, column, side="right")

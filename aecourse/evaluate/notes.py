@@ -1,6 +1,6 @@
 """What can be counted in music: surprise per note for a sceptic's models, accuracy, and how dissonant a chord is.
 
-Every function takes windows `(N, steps, 4)` of MIDI pitches, −1 for a rest, as `aecourse.music.windows` gives them;
+Every function takes windows `(N, steps, 4)` of MIDI pitches, −1 for a rest, as `data.chorales.windows` gives them;
 "bits per note" counts every voice at every step, and rests as notes.
 """
 
@@ -13,7 +13,19 @@ import torch
 from torch import Tensor, nn
 
 from .. import training
-from ..models.music import RANGES, REST, check_windows, note_names
+from ..data.chorales import RANGES, REST, check_windows, pitch_numbers
+
+__all__ = [
+    "HoldModel",
+    "MarkovModel",
+    "UnigramModel",
+    "bits_per_note",
+    "changes",
+    "dissonance",
+    "elbo_bits",
+    "note_accuracy",
+    "off_scale",
+]
 
 DISSONANT = (1, 2, 6, 10, 11)
 """Intervals in semitones, octaves taken off, that clash: seconds, sevenths and the tritone."""
@@ -31,12 +43,12 @@ class UnigramModel:
     """
 
     def __init__(self, windows: Tensor, *, smoothing: float = 0.5):
-        symbols = note_names(windows)
+        symbols = pitch_numbers(windows)
         self.logs = [_log_shares(symbols[..., voice], size, smoothing) for voice, size in enumerate(_sizes())]
 
     def nats(self, windows: Tensor) -> Tensor:
         """Return −log p of every note, `(N, steps, 4)`."""
-        symbols = note_names(windows)
+        symbols = pitch_numbers(windows)
         return -torch.stack([logs[symbols[..., voice]] for voice, logs in enumerate(self.logs)], 2)
 
     @torch.no_grad()
@@ -90,7 +102,7 @@ class MarkovModel(UnigramModel):
     def __init__(self, windows: Tensor, *, smoothing: float = 2.0, bass: bool = False):
         super().__init__(windows)
         self.bass = bass
-        symbols = note_names(windows)
+        symbols = pitch_numbers(windows)
         self.tables = []
         for voice, size in enumerate(_sizes()):
             last, now = symbols[:, :-1, voice], symbols[:, 1:, voice]
@@ -108,7 +120,7 @@ class MarkovModel(UnigramModel):
 
     def nats(self, windows: Tensor) -> Tensor:
         """Return −log p of every note, `(N, steps, 4)`; the first ones of a window are drawn as if alone."""
-        symbols = note_names(windows)
+        symbols = pitch_numbers(windows)
         later = []
         for voice, table in enumerate(self.tables):
             place = (symbols[:, :-1, voice], symbols[:, 1:, voice])

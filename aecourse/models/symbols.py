@@ -1,7 +1,9 @@
-"""Autoencoders whose code is a list of symbols: nearest codebook vectors (VQ-VAE) and rounded numbers (FSQ).
+"""Autoencoders whose code is a list of symbols, and a learnt prior over such codes.
 
-Sources: van den Oord, Vinyals & Kavukcuoglu (2017) for the VQ-VAE, Bengio, Léonard & Courville (2013) for the
-straight-through gradient, Mentzer, Minnen, Agustsson & Tschannen (2024) for FSQ.
+Nearest codebook vectors (VQ-VAE), rounded numbers (FSQ), relaxed draws (Gumbel-softmax).  Sources: van den Oord,
+Vinyals & Kavukcuoglu (2017) for the VQ-VAE, Bengio, Léonard & Courville (2013) for the straight-through gradient,
+Mentzer, Minnen, Agustsson & Tschannen (2024) for FSQ, Jang, Gu & Poole (2017) and Maddison, Mnih & Teh (2017) for
+Gumbel-softmax.
 """
 
 from __future__ import annotations
@@ -11,11 +13,12 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Bernoulli
+from torch.distributions import Bernoulli, Categorical
+from torch.nn import functional as F
 
 from .. import losses
 from .base import Autoencoder
-from .dense import check_widths, dense_layers
+from .networks import check_widths, dense_layers
 
 
 def straight_through(soft: Tensor, hard: Tensor) -> Tensor:
@@ -133,7 +136,7 @@ class VQVAE(SymbolAutoencoder):
         codebook = losses.squared_error(nearest, vectors.detach())
         commitment = losses.squared_error(vectors, nearest.detach())
         logits = self.decoder(straight_through(vectors, nearest).flatten(1))
-        reconstruction = losses.cross_entropy(logits, images.flatten(1))
+        reconstruction = losses.binary_cross_entropy(logits, images.flatten(1))
         total = reconstruction + codebook + self.commitment * commitment
         return {"total": total, "reconstruction": reconstruction, "codebook": codebook, "commitment": commitment}
 
@@ -214,7 +217,7 @@ class FSQ(SymbolAutoencoder):
         soft = self.bound(self.features(images))
         rounded = straight_through(soft, soft.round())
         logits = self.decoder((2 * rounded / self.top - 1).flatten(1))
-        reconstruction = losses.cross_entropy(logits, images.flatten(1))
+        reconstruction = losses.binary_cross_entropy(logits, images.flatten(1))
         return {"total": reconstruction, "reconstruction": reconstruction}
 
 
@@ -236,3 +239,128 @@ def check_symbols(symbols: Tensor, positions: int, codes: int) -> Tensor:
         low, high = int(symbols.min()), int(symbols.max())
         raise ValueError(f"got symbols from {low} to {high}, expected {expected}; was another model's code handed in?")
     return symbols
+
+
+def gumbel_softmax(logits: Tensor, temperature: float) -> Tensor:
+    """Return a relaxed draw from the categorical distributions `logits` `(…, codes)`: shares that sum to 1.
+
+    softmax((logits + g) / temperature) with Gumbel noise g = −log(−log u).  The largest share is at symbol k with
+    exactly the probability of k, whatever the temperature; towards 0 the shares become 0 and 1.
+    """
+    noise = -torch.empty_like(logits).exponential_().log()
+    return ((logits + noise) / temperature).softmax(-1)
+
+
+class GumbelAutoencoder(SymbolAutoencoder):
+    """A VAE with a categorical posterior at each position and a uniform prior over all symbols.
+
+    Args:
+        widths: units per layer from the pixels to the last hidden layer; the decoder mirrors them.
+        positions: symbols per image.
+        codes: how many symbols there are at each position.
+        temperature: how soft the draws in training are; it may be changed between two calls of `fit`.
+        seed: fixes the initial weights.
+    """
+
+    def __init__(
+        self,
+        widths: Sequence[int] = (784, 256),
+        *,
+        positions: int = 8,
+        codes: int = 64,
+        temperature: float = 0.5,
+        seed: int = 0,
+    ):
+        super().__init__(widths, positions=positions, codes=codes, features=codes, read=codes, seed=seed)
+        if not 0 < temperature < math.inf:
+            raise ValueError(f"got temperature={temperature!r}, expected a finite number above 0")
+        self.temperature = float(temperature)
+
+    def posterior(self, images: Tensor) -> Categorical:
+        """Return q(z|x): for each image and position a distribution over the symbols, `(N, positions)`."""
+        return Categorical(logits=self.features(self.check_images(images)), validate_args=False)
+
+    def choose(self, features: Tensor) -> Tensor:
+        """Return the most probable symbol at each position."""
+        return features.argmax(2)
+
+    def look_up(self, symbols: Tensor) -> Tensor:
+        """Return each symbol as a one-hot vector; the decoder's first layer is the codebook."""
+        return F.one_hot(symbols, self.codes).float()
+
+    def kl(self, logits: Tensor) -> Tensor:
+        """Return KL(q ‖ uniform) = log codes − H(q) in nats per image, summed over positions, mean over the batch."""
+        log_q = logits.log_softmax(2)
+        return (log_q.exp() * (log_q + math.log(self.codes))).sum((1, 2)).mean()
+
+    def loss(self, images: Tensor) -> dict[str, Tensor]:
+        """Return `total` = `reconstruction` + `kl`, in nats per image, for one relaxed draw per image.
+
+        The decoder reads shares here and symbols later, so `total` is no bound on log p(x): it stands in for the
+        negative ELBO of the hard model, which `evaluate.categorical_elbo` measures with draws of real symbols.
+        """
+        logits = self.features(images)
+        shares = gumbel_softmax(logits, self.temperature)
+        reconstruction = losses.binary_cross_entropy(self.decoder(shares.flatten(1)), images.flatten(1))
+        kl = self.kl(logits)
+        return {"total": reconstruction + kl, "reconstruction": reconstruction, "kl": kl}
+
+
+class CodePrior(nn.Module):
+    """p(s) = Π p(sᵢ | s₁ … sᵢ₋₁) over codes of `positions` symbols, in one small network.
+
+    Every symbol, at its place, adds its own vector to a running sum.  What has been summed before a position, through
+    one hidden layer, says how probable each symbol is there.  `training.fit(prior, symbols)` trains it.
+
+    Args:
+        positions: symbols per code.
+        codes: how many symbols there are.
+        hidden: numbers in the running sum.
+        seed: fixes the initial weights.
+
+    Raises:
+        ValueError: by every method, for symbols that are not int64 `(N, positions)` from 0 to codes − 1.
+    """
+
+    def __init__(self, positions: int, codes: int, *, hidden: int = 128, seed: int = 0):
+        super().__init__()
+        if min(positions, codes - 1, hidden) < 1:
+            raise ValueError(f"got positions={positions}, codes={codes}, hidden={hidden}, expected at least 1, 2 and 1")
+        self.positions, self.codes = positions, codes
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(seed)
+            self.vectors = nn.Parameter(torch.randn(positions, codes, hidden) / math.sqrt(positions))
+            self.start = nn.Parameter(torch.zeros(positions, hidden))
+            self.readout = nn.Parameter(torch.randn(positions, hidden, codes) / math.sqrt(hidden))
+            self.offset = nn.Parameter(torch.zeros(positions, codes))
+
+    def check_images(self, symbols: Tensor) -> Tensor:
+        """Return the symbols, or raise: `fit` calls this on what it trains on, here codes and no images."""
+        return check_symbols(symbols, self.positions, self.codes)
+
+    def logits(self, symbols: Tensor) -> Tensor:
+        """Return the logits of every symbol at every position, given those before it: `(N, positions, codes)`."""
+        rows = symbols + self.codes * torch.arange(self.positions, device=symbols.device)  # each place has its own
+        said = F.embedding(rows, self.vectors.flatten(0, 1))
+        before = said.cumsum(1) - said  # position i sees the sum over 0 … i − 1
+        hidden = torch.relu(before + self.start)
+        return torch.einsum("npw,pwc->npc", hidden, self.readout) + self.offset
+
+    def log_prob(self, symbols: Tensor) -> Tensor:
+        """Return log p(s) of each code `(N, positions)` in nats: `(N,)`."""
+        symbols = self.check_images(symbols).to(self.start.device)
+        return self.logits(symbols).log_softmax(2).gather(2, symbols[..., None]).sum((1, 2))
+
+    def loss(self, symbols: Tensor) -> dict[str, Tensor]:
+        """Return `total` = −log p(s), in nats per code."""
+        return {"total": F.cross_entropy(self.logits(symbols).mT, symbols, reduction="sum") / len(symbols)}
+
+    @torch.no_grad()
+    def sample(self, n: int, *, seed: int = 0) -> Tensor:
+        """Return `n` codes drawn from the prior, symbol after symbol: int64 `(n, positions)`, on the CPU."""
+        random = torch.Generator().manual_seed(seed)
+        symbols = torch.zeros(n, self.positions, dtype=torch.int64)
+        for place in range(self.positions):
+            chances = self.logits(symbols.to(self.start.device))[:, place].softmax(1).cpu()
+            symbols[:, place] = chances.multinomial(1, generator=random)[:, 0]
+        return symbols

@@ -21,7 +21,7 @@ from torchvision.datasets.mnist import read_image_file, read_label_file
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms import functional as transforms
 
-from .models.base import check_images
+from .. import checks
 
 MNIST_MD5 = {
     "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
@@ -109,29 +109,6 @@ def load(name: str = "mnist", *, fallback: bool = True) -> Dataset:
     return _read_mnist(cache, "downloaded through torchvision")
 
 
-def letters(*, per_letter: int = 40, seed: int = 0) -> Dataset:
-    """Return capital letters A to Z in MNIST's manner: white on black, 20 × 20 inside 28 × 28.
-
-    They are drawn with matplotlib's own fonts and slightly turned, sheared and thickened at random, four
-    fifths of them for training.  Labels count from A = 0.
-
-    Args:
-        per_letter: how many of each letter.
-        seed: fixes the random drawing and the split.
-
-    Raises:
-        ValueError: if `per_letter` is less than 5.
-    """
-    if per_letter < 5:
-        raise ValueError(f"got per_letter={per_letter}, expected at least 5, so that each letter has a test image")
-    random = np.random.default_rng(seed)
-    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-    images = torch.stack([_draw(letter, random) for letter in alphabet for _ in range(per_letter)])
-    labels = torch.arange(26).repeat_interleave(per_letter)
-    test = torch.arange(len(labels)) % per_letter >= per_letter * 4 // 5
-    return Dataset("letters", images[~test], labels[~test], images[test], labels[test], "drawn by aecourse")
-
-
 def rotations(image: Tensor, degrees: Iterable[float]) -> Tensor:
     """Return `image`, of shape `(1, 28, 28)` or `(1, 1, 28, 28)`, turned counter-clockwise by each angle.
 
@@ -142,7 +119,7 @@ def rotations(image: Tensor, degrees: Iterable[float]) -> Tensor:
         ValueError: if it is not one image in [0, 1].
     """
     image = image[None] if isinstance(image, Tensor) and image.dim() == 3 else image
-    check_images(image)
+    checks.images(image)
     if len(image) != 1:
         raise ValueError(f"got {len(image)} images, expected one; choose it with images[i]")
     turned = [transforms.rotate(image[0], float(angle), InterpolationMode.BILINEAR) for angle in degrees]
@@ -161,7 +138,7 @@ def binarize(images: Tensor, *, seed: int = 0) -> Tensor:
     Raises:
         ValueError: for bad images.
     """
-    check_images(images, None)
+    checks.images(images, None)
     return torch.bernoulli(images.cpu(), generator=torch.Generator().manual_seed(seed))
 
 
@@ -251,27 +228,3 @@ def _digits() -> Dataset:
     return Dataset(
         "digits", images[train], labels[train], images[test], labels[test], "embedded in scikit-learn (Alpaydin, 1998)"
     )
-
-
-def _draw(letter: str, random: np.random.Generator) -> Tensor:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-    from matplotlib.font_manager import FontProperties
-    from matplotlib.patches import PathPatch
-    from matplotlib.textpath import TextPath
-    from matplotlib.transforms import Affine2D, IdentityTransform
-
-    outline = TextPath((0, 0), letter, size=20, prop=FontProperties(family="DejaVu Sans"))
-    turn, shear, thickness = random.uniform(-12, 12), random.uniform(-0.25, 0.25), random.uniform(0, 1.5)
-    outline = outline.transformed(Affine2D().skew(shear, 0).rotate_deg(turn))
-    box = outline.get_extents()
-    scale = 18 / max(box.width, box.height)
-    centred = Affine2D().translate(-(box.x0 + box.x1) / 2, -(box.y0 + box.y1) / 2).scale(scale).translate(14, 14)
-
-    figure = Figure(figsize=(1, 1), dpi=28, facecolor="black")  # without axes: they take nearly all of the time
-    style = {"facecolor": "white", "edgecolor": "white", "linewidth": thickness}
-    figure.add_artist(PathPatch(outline.transformed(centred), transform=IdentityTransform(), **style))
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    grey = np.asarray(canvas.buffer_rgba())[..., 0]
-    return torch.tensor(grey / 255, dtype=torch.float32).unsqueeze(0)
