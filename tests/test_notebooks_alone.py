@@ -4,6 +4,7 @@ What differs between notebooks in this is what they need of the package's files 
 tried; the first cell is the same in all, as test_notebooks.py says, and `make test-embedded` runs all without data.
 """
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -74,13 +75,16 @@ def colab(tmp_path, monkeypatch, repository):
     return folder / "bin" / "python", own
 
 
-def run(python, notebook, folder):
-    manager = KernelManager()
+def run(python, notebook, folder, manager=None):
+    manager = manager or KernelManager()
     manager.kernel_spec.argv = [str(python), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
     try:
         NotebookClient(notebook, km=manager, timeout=300, resources={"metadata": {"path": str(folder)}}).execute()
     except CellExecutionError as error:
         raise AssertionError(f"{notebook.cells[0].outputs}\n{error}") from None
+    finally:
+        if manager.has_kernel:  # a client does not end a kernel that it was given
+            manager.shutdown_kernel(now=True)
     return notebook
 
 
@@ -117,3 +121,12 @@ def test_the_first_cell_does_nothing_where_the_package_is_installed(tmp_path):
     first = nbformat.read(chapters.notebooks()[0], as_version=4).cells[0]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(first.source)])
     assert run(sys.executable, notebook, tmp_path).cells[0].outputs == []
+
+
+@pytest.mark.parametrize("code", ["1", "1 / 0"], ids=["a good notebook", "a failing one"])
+def test_no_kernel_is_left_behind(tmp_path, code):
+    manager = KernelManager()
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
+    with contextlib.suppress(AssertionError):
+        run(sys.executable, notebook, tmp_path, manager)
+    assert not manager.is_alive()
