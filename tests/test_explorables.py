@@ -17,7 +17,7 @@ from pages import DESKTOP, PHONE, opened, served
 import aecourse as ae
 
 PAGES = {
-    "codes": "part1-compression/01-encoding-and-entropy",
+    "codewords": "part1-compression/01-encoding-and-entropy",
     "draw": "part3-variational/05-from-points-to-distributions",
     "reparameterize": "part3-variational/05-from-points-to-distributions",
     "beta": "part3-variational/06-the-kl-term-and-the-elbo",
@@ -390,7 +390,7 @@ def test_with_reduced_motion_nothing_moves_by_itself(use):
 
 
 def test_entropy_words_and_costs_are_those_of_the_package(use):
-    game = use("codes")
+    game = use("codewords")
     kept = [0.5, 0.25, 0.125, 0.125]
     for symbol, chance in [(3, 40), (0, 12.5), (1, 70), (2, 3), (3, 0), (0, 0)]:
         game.slide(f'[data-symbol="{symbol}"]', chance)
@@ -409,7 +409,7 @@ def test_entropy_words_and_costs_are_those_of_the_package(use):
 
 
 def test_a_code_can_be_kept_and_may_have_no_word_for_what_comes(use):
-    game = use("codes")
+    game = use("codewords")
     game.slide('[data-symbol="3"]', 0)
     game.button("Keep these codes")
     assert game.get("cross_entropy") == pytest.approx(game.get("entropy"))
@@ -427,7 +427,7 @@ def test_a_code_can_be_kept_and_may_have_no_word_for_what_comes(use):
 
 
 def test_sliders_move_with_the_keyboard(use):
-    game = use("codes")
+    game = use("codewords")
     game.find('[data-symbol="0"]').focus()
     game.page.keyboard.press("ArrowRight")
     assert game.get("p")[0] == pytest.approx(0.505)
@@ -510,7 +510,7 @@ def test_every_module_keeps_anywidgets_protocol():
 
 
 def test_the_values_of_an_explorable_are_plain_json():
-    for make in (ae.widgets.codes, ae.widgets.reparameterize, ae.widgets.travel, ae.widgets.beta):
+    for make in (ae.widgets.codewords, ae.widgets.reparameterize, ae.widgets.travel, ae.widgets.beta):
         assert not math.isnan(len(json.dumps(make().values, allow_nan=False)))
 
 
@@ -524,9 +524,9 @@ def test_no_hash_of_a_notebook_forgets_a_module(tmp_path):
             with (package / "widgets" / file).open("a") as opened_file:
                 opened_file.write("// changed\n")
             assert fingerprint.of_code(code, package) != before, (name, file)
-    before = fingerprint.of_code(["import aecourse as ae\nae.widgets.codes()"], package)
+    before = fingerprint.of_code(["import aecourse as ae\nae.widgets.codewords()"], package)
     (package / "widgets" / "draw.js").write_text("")
-    assert fingerprint.of_code(["import aecourse as ae\nae.widgets.codes()"], package) == before
+    assert fingerprint.of_code(["import aecourse as ae\nae.widgets.codewords()"], package) == before
     before = fingerprint.of_code(["import aecourse as ae\nae.widgets.travel()"], package)
     (package / "widgets" / "trained" / "vae.json").write_text("{}")
     assert fingerprint.of_code(["import aecourse as ae\nae.widgets.travel()"], package) != before

@@ -84,18 +84,18 @@ def test_ones_own_network_can_travel(network, digits):
 
 
 def test_an_explorable_is_the_same_text_each_time():
-    first, second = (ae.widgets.codes()._repr_mimebundle_() for _ in range(2))
+    first, second = (ae.widgets.codewords()._repr_mimebundle_() for _ in range(2))
     assert first == second
-    assert first["text/plain"] == "Explorable('codes')"
+    assert first["text/plain"] == "Explorable('codewords')"
 
 
 def test_codes_refuses_what_are_no_probabilities():
     with pytest.raises(ValueError, match="sum to"):
-        ae.widgets.codes((0.5, 0.2))
+        ae.widgets.codewords((0.5, 0.2))
     with pytest.raises(ValueError, match="4 symbols and 2 probabilities"):
-        ae.widgets.codes((0.5, 0.5))
+        ae.widgets.codewords((0.5, 0.5))
     with pytest.raises(ValueError, match="got 2 and 4 probabilities"):
-        ae.widgets.codes(presets={"island": (0.5, 0.5)})
+        ae.widgets.codewords(presets={"island": (0.5, 0.5)})
 
 
 # The networks that come with the package

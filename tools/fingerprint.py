@@ -74,6 +74,13 @@ def of_code(code: list[str], package: Path = ROOT / PACKAGE) -> str:
     return hashlib.sha256("\0".join(parts + digests).encode()).hexdigest()
 
 
+def reached(code: list[str], package: Path = ROOT / PACKAGE) -> list[tuple[Symbol, list[ast.AST], str]]:
+    """Return the definitions that pieces of code can reach, each with its statements and the text of its module."""
+    modules = _modules(package)
+    found = _reachable(ast.parse("\n".join(code)), modules)
+    return [(each, modules[each.module].nodes[each.name], modules[each.module].text) for each in sorted(found)]
+
+
 def meaning(node: ast.AST) -> str:
     """Return what a piece of code does, as a text in which nothing else counts.
 

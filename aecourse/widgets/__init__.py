@@ -6,14 +6,14 @@ network of the course travel with a page; `pad` is the drawing pad that Python c
 
 from __future__ import annotations
 
-from .explorables import Explorable, beta, codes, draw, player, reparameterize, travel
+from .explorables import Explorable, beta, codewords, draw, player, reparameterize, travel
 from .weights import Exported, export, restore, trained
 
 __all__ = [
     "Explorable",
     "Exported",
     "beta",
-    "codes",
+    "codewords",
     "draw",
     "export",
     "pad",

@@ -57,7 +57,7 @@ def module(file: str) -> str:
     return kit + re.sub(r"^export (?!default)", "", own, flags=re.MULTILINE)
 
 
-def codes(
+def codewords(
     p: Sequence[float] = (0.5, 0.25, 0.125, 0.125),
     *,
     symbols: Sequence[str] = ("sun", "cloud", "rain", "snow"),
@@ -88,8 +88,8 @@ def codes(
         "code for all equal": coding.cross_entropy(p, even),
     }
     return Explorable(
-        "codes",
-        module("codes.js"),
+        "codewords",
+        module("codewords.js"),
         {"p": list(p), "symbols": list(symbols), "presets": presets, "colours": plots.COLOURS},
         plots.bars(bits, x="bits per symbol", digits=2),
         f"Bars: for the probabilities {', '.join(map(str, p))} "
