@@ -99,7 +99,7 @@ def images(images: Tensor, shape: tuple[int, ...] | None = (1, 28, 28)) -> Tenso
         raise ValueError(f"got images of dtype {images.dtype}, expected {expected}; call .float() first")
     if images.numel() == 0:
         raise ValueError(f"got no images (shape {tuple(images.shape)}), expected {expected} and N of at least 1")
-    low, high = (float(value) for value in torch.aminmax(images))
+    low, high = (float(value) for value in torch.aminmax(images.detach()))
     divide = " / 255" if low >= 0 and 1 < high <= 255 else ""
     if shape is not None and tuple(images.shape[1:]) != shape:
         if colours_last:
@@ -155,3 +155,40 @@ def labels(labels: Tensor, rows: int, classes: int) -> Tensor:
         low, high = int(labels.min()), int(labels.max())
         raise ValueError(f"got labels from {low} to {high}, expected {expected}; drop the others, or make more classes")
     return labels
+
+
+def floats(name: str, values: Tensor, shape: str | None = None) -> Tensor:
+    """Return `values` unchanged if they are a tensor of finite floating-point numbers.
+
+    Args:
+        name: what they are called, in the plural.
+        shape: a name for each dimension, such as "(N, k)"; without it there may be any number.
+
+    Raises:
+        ValueError: for anything else; the message says what came, what was expected and what to do.
+    """
+    expected = f"{name} of shape {shape}, finite floating-point numbers" if shape else f"finite floating-point {name}"
+    if not isinstance(values, Tensor):
+        raise ValueError(f"got {type(values).__name__} as {name}, expected {expected}; use torch.tensor(…)")
+    if not values.is_floating_point():
+        hint = "use .float() / 255" if values.dtype == torch.uint8 else "call .float()"
+        raise ValueError(f"got {name} of dtype {values.dtype}, expected {expected}; {hint}")
+    if values.numel() == 0 or (shape and values.dim() != shape.count(",") + 1 - shape.count(",)")):
+        raise ValueError(f"got {name} of shape {tuple(values.shape)}, expected {expected}; reshape or choose others")
+    if not torch.isfinite(values).all():
+        raise ValueError(f"got {name} with NaN or infinity, expected {expected}; drop or repair them")
+    return values
+
+
+def grey(name: str, images: Tensor) -> Tensor:
+    """Return `images` unchanged if they are floats on the scale from black, 0, to white, 1.
+
+    A linear decoder may leave [0, 1] a little; what never falls below 0 and goes past 2 is on another scale.
+
+    Raises:
+        ValueError: for anything else; the message says what came, what was expected and what to do.
+    """
+    low, high = (float(value) for value in torch.aminmax(floats(name, images).detach()))
+    if low >= 0 and high > 2:
+        raise ValueError(f"got {name} from {low:g} to {high:g}, expected grey levels from 0 to 1; divide by 255")
+    return images

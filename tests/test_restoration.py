@@ -8,7 +8,7 @@ import torch
 from sklearn.linear_model import Ridge
 from torchvision.transforms import Compose
 
-from aecourse import data, evaluate, models, training
+from aecourse import checks, data, evaluate, models, training
 from aecourse.models.hourglass import heat_maps, peaks
 
 GREY = torch.full((20, 1, 28, 28), 0.5)
@@ -158,7 +158,7 @@ def test_stick_figures_are_images_with_their_points_inside():
     images, points = data.stick_figures(50, seed=3)
     assert images.shape == (50, 1, 32, 32)
     assert points.shape == (50, len(data.KEY_POINTS), 2)
-    assert models.check_images(images, (1, 32, 32)) is images
+    assert checks.images(images, (1, 32, 32)) is images
     assert points.min() >= 0
     assert points.max() <= 31
 
@@ -248,7 +248,7 @@ def test_psnr_is_ten_times_the_logarithm_of_one_over_the_mean_squared_error():
     assert evaluate.psnr(clean, clean + 0.1) == pytest.approx(20)
     assert evaluate.psnr(clean, clean + 0.01) == pytest.approx(40, rel=1e-4)
     assert evaluate.psnr(clean, clean) == math.inf
-    with pytest.raises(ValueError, match="got images of shape"):
+    with pytest.raises(ValueError, match="got images and reconstructions of shape"):
         evaluate.psnr(clean, clean[:2])
 
 
