@@ -61,6 +61,24 @@ def test_without_places_the_code_of_shuffled_patches_is_the_same(random):
     torch.testing.assert_close(model.encode(images), model.encode(shuffled), rtol=1e-3, atol=1e-5)
 
 
+def test_a_token_is_its_patch_multiplied_by_its_place_plus_its_place(random):
+    images = torch.rand(3, 1, 28, 28, generator=random)
+    model = models.PatchAutoencoder(3, width=8, heads=2)
+    content = models.to_patches(images) @ model.embed.weight.T + model.embed.bias
+    tokens = model.tokens(images)
+    assert tokens.shape == (3, 49, 8)
+    for place in (0, 1, 48):
+        torch.testing.assert_close(tokens[:, place], (content[:, place] + 1) * model.positions[place])
+
+
+def test_in_the_decoder_every_place_multiplies_the_code_by_its_question(random):
+    model = models.PatchAutoencoder(3, width=8, heads=2)
+    codes = torch.randn(2, 3, generator=random)
+    answers = torch.einsum("pw,nw->npw", model.asking, model.from_code(codes))
+    drawn = torch.sigmoid(model.drawing(answers))
+    torch.testing.assert_close(model.decode(codes), models.to_images(drawn))
+
+
 def test_patches_are_squares_row_by_row_and_make_up_the_image_again(random):
     images = torch.rand(2, 1, 28, 28, generator=random)
     patches = models.to_patches(images)

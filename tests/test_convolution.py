@@ -1,5 +1,8 @@
 """Convolutional autoencoders against convolution by hand, and what is measured on them against arithmetic."""
 
+import itertools
+from collections import Counter
+
 import numpy as np
 import pytest
 import torch
@@ -137,6 +140,70 @@ def test_feature_maps_are_those_after_each_relu_from_large_to_small(images):
     assert [tuple(maps.shape[1:]) for maps in up] == [(5, 7, 7), (2, 14, 14)]
     assert all((maps >= 0).all() and maps.any() for maps in down + up)
     torch.testing.assert_close(model.encoder[-2:](down[-1]), model.encode(images))
+
+
+def ways(layers, shape, place):
+    """Count by walking back from one place of the last map: {pixel: ways} for layers `(kernel, stride, padding)`."""
+    here = Counter({place: 1})
+    for kernel, stride, padding in reversed(layers):
+        before = Counter()
+        for (row, column), count in here.items():
+            for down, right in itertools.product(range(kernel[0]), range(kernel[1])):
+                before[row * stride - padding + down, column * stride - padding + right] += count
+        here = before
+    return {pixel: count for pixel, count in here.items() if 0 <= pixel[0] < shape[0] and 0 <= pixel[1] < shape[1]}
+
+
+@pytest.mark.parametrize(
+    ("layers", "shape", "middle"),
+    [
+        ([((3, 3), 2, 1)], (8, 12), (2, 3)),
+        ([((3, 3), 2, 1), ((3, 3), 2, 1)], (28, 28), (3, 3)),
+        ([((3, 5), 1, 0), ((4, 2), 2, 1)], (17, 20), (3, 4)),
+    ],
+)
+def test_the_receptive_field_counts_the_ways_back_from_the_middle(layers, shape, middle):
+    widths = (1, 5, 3)
+    network = nn.Sequential()
+    for (kernel, stride, padding), before, after in zip(layers, widths, widths[1:], strict=False):
+        network += nn.Sequential(nn.Conv2d(before, after, kernel, stride=stride, padding=padding), nn.ReLU())
+    field = evaluate.receptive_field(network, (1, *shape))
+    assert field.shape == shape
+    found = {tuple(pixel): field[tuple(pixel)].item() for pixel in field.nonzero().tolist()}
+    assert found == ways(layers, shape, middle)
+
+
+def test_the_receptive_field_of_an_encoder_lies_around_the_middle_and_does_not_depend_on_the_weights():
+    field = evaluate.receptive_field(models.ConvAutoencoder((4, 8)).encoder)
+    assert field.shape == (28, 28)
+    rows, columns = (field.sum(dim).nonzero().flatten().tolist() for dim in (1, 0))
+    assert rows == columns == list(range(9, 16))  # 3 + 2 · 2 pixels around pixel 12, to which place (3, 3) belongs
+    assert torch.equal(field, evaluate.receptive_field(models.ConvAutoencoder((2, 3), seed=7).encoder))
+
+
+def test_layers_without_a_convolution_have_no_receptive_field():
+    with pytest.raises(ValueError, match=r"got layers without a convolution.*pass model.encoder"):
+        evaluate.receptive_field(models.DenseAutoencoder((784, 2)).encoder)
+
+
+@pytest.mark.parametrize("build", [models.ConvAutoencoder, models.TransposedConvAutoencoder, models.ConvVAE])
+def test_convolutions_and_dense_layers_begin_with_hes_spread_and_no_offsets(build):
+    model = build((48, 64), latent_dim=32)
+    for layer in model.modules():
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            fan_in = layer.weight[0].numel()
+            assert layer.weight.std().item() == pytest.approx(np.sqrt(2 / fan_in), rel=0.15)
+            assert not layer.bias.any()
+    assert not any(layer.bias.any() for layer in model.modules() if isinstance(layer, nn.ConvTranspose2d))
+
+
+@pytest.mark.parametrize(("small", "large"), [((2, 3), (4, 6)), ((4, 4), (7, 7))])
+def test_the_resized_way_up_repeats_pixels_before_it_filters(small, large):
+    layer = networks.resized_convolution(1, 1, small, large)
+    nn.init.dirac_(next(layer.parameters()))  # a filter that changes nothing
+    maps = torch.rand(2, 1, *small, generator=torch.Generator().manual_seed(3))
+    rows, columns = (torch.arange(big) * little // big for little, big in zip(small, large, strict=True))
+    torch.testing.assert_close(layer(maps).detach(), maps[:, :, rows][..., columns])
 
 
 def test_a_convolutional_autoencoder_learns_stripes():

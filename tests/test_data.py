@@ -16,6 +16,7 @@ import pytest
 import torch
 from matplotlib.font_manager import findfont
 from PIL import Image, ImageDraw, ImageFont
+from scipy import ndimage
 from sklearn.datasets import load_digits
 from sklearn.neighbors import KNeighborsClassifier
 from torch.nn.functional import interpolate, normalize
@@ -499,6 +500,13 @@ def test_rotations_by_right_angles_equal_torch_rot90(image):
     assert turned.shape == (5, 1, 28, 28)
     for quarter, picture in enumerate(turned):
         torch.testing.assert_close(picture, torch.rot90(image, quarter, (1, 2)), atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("angle", [10.0, 45.0, -77.5, 200.0])
+def test_a_rotation_is_bilinear_as_scipys(image, angle):
+    inside = image * (torch.arange(28) - 13.5).abs().lt(9) * (torch.arange(28) - 13.5).abs().lt(9)[:, None]
+    expected = ndimage.rotate(inside[0].double().numpy(), angle, order=1, reshape=False)
+    np.testing.assert_allclose(data.rotations(inside, [angle])[0, 0].numpy(), expected, atol=2e-3)
 
 
 def test_a_rotation_is_counter_clockwise(image):

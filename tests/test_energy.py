@@ -135,6 +135,18 @@ def test_the_generator_makes_images_in_the_range_of_images():
     assert torch.equal(samples, evaluate.decode(made, torch.randn(9, 2, generator=torch.Generator().manual_seed(0))))
 
 
+def test_in_training_the_generator_takes_away_what_a_batch_has_in_common_and_samples_are_drawn_one_by_one():
+    made, codes = pair().train(), torch.randn(9, 2, generator=torch.Generator().manual_seed(0))
+    seen = []
+    made.generator[2].register_forward_pre_hook(lambda layer, given: seen.append(given[0].detach()))
+    together = made.decode(codes)
+    torch.testing.assert_close(seen[0].mean(0), torch.zeros(8), atol=1e-6, rtol=0)
+    torch.testing.assert_close(seen[0].var(0, correction=0), torch.ones(8), atol=0.01, rtol=0)
+    torch.testing.assert_close(made.decode(codes + 3.0), together, atol=1e-4, rtol=0)
+    made.eval()
+    torch.testing.assert_close(made.decode(codes[:2]), made.decode(codes)[:2])
+
+
 def test_the_critics_step_leaves_the_generator_alone_and_the_generators_step_the_critic(images):
     made = pair()
     generated = made.decode(torch.randn(5, 2))

@@ -124,6 +124,25 @@ def test_a_masked_model_learns_that_all_patches_of_an_image_are_alike():
     assert training.mean_loss(model, grey)["total"] < 0.3 * of_the_mean < before
 
 
+def test_learnt_guesses_fill_the_holes_of_any_number_of_images_and_nothing_else():
+    model = small()
+    images = torch.rand(503, 1, 28, 28, generator=torch.Generator().manual_seed(6))  # more than one batch
+    visible = evaluate.visible_places(503)
+    filled, hidden = evaluate.fill_learnt(model, images, visible), evaluate.hidden_pixels(visible) > 0
+    assert not filled.requires_grad
+    assert torch.equal(filled[~hidden], images[~hidden])
+    for place in (0, 250, 502):  # each from its own image and its own mask
+        alone = model(images[place : place + 1], visible[place : place + 1]).detach()[0]
+        torch.testing.assert_close(filled[place], alone)
+        assert (filled[place] - images[place])[hidden[place]].abs().mean() > 0.05
+
+
+def test_an_images_content_is_multiplied_by_its_place_and_a_notes_is_added(images, notes, random):
+    content, places = torch.randn(2, 3, 5, 8, generator=random)
+    torch.testing.assert_close(small().join(content, places), (content + 1) * places)
+    torch.testing.assert_close(small_notes().join(content, places), content + places)
+
+
 # Plain ways to fill holes
 
 

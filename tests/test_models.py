@@ -119,11 +119,33 @@ def test_one_image_does_not_change_what_becomes_of_another(build, images):
     torch.testing.assert_close(model(images)[:2], model(images[:2]), rtol=1e-4, atol=1e-5)
 
 
-def test_the_protocol_itself_promises_no_arithmetic(images):
-    protocol = models.Autoencoder()
-    for call in (protocol.encode, protocol.decode, protocol, protocol.loss):
-        with pytest.raises(NotImplementedError):
-            call(images)
+class Halving(models.Autoencoder):
+    """The least that a new model must say: its code is every second pixel of its one row of four."""
+
+    image_shape, latent_dim = (1, 1, 4), 2
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(()))
+
+    def encode(self, images):
+        return self.check_images(images).flatten(1)[:, ::2]
+
+    def decode(self, latents):
+        return self.check_latents(latents).repeat_interleave(2, 1).unflatten(1, self.image_shape)
+
+
+def test_a_new_model_that_says_how_to_encode_and_decode_gets_forward_device_and_all_checks():
+    model = Halving()
+    pictures = torch.tensor([[0.1, 0.2, 0.3, 0.4], [1.0, 0.0, 0.5, 0.0]]).reshape(2, 1, 1, 4)
+    assert torch.equal(model(pictures).flatten(1), torch.tensor([[0.1, 0.1, 0.3, 0.3], [1.0, 1.0, 0.5, 0.5]]))
+    assert model.device == torch.device("cpu")
+    with pytest.raises(ValueError, match=r"shape \(N, 1, 1, 4\) with values in \[0, 1\]; divide by 255"):
+        model(255 * pictures)
+    with pytest.raises(ValueError, match=r"float32 codes of shape \(N, 2\)"):
+        model.decode(torch.zeros(2, 3))
+    with pytest.raises(NotImplementedError):  # and not a loss of None, with which training would end in the depths
+        model.loss(pictures)
 
 
 def test_a_dense_model_decodes_any_code_into_the_range_of_images():
@@ -234,6 +256,21 @@ def test_the_classifiers_loss_is_the_mean_negative_log_probability_of_the_labels
     np.testing.assert_allclose(model(images).detach().numpy(), chances, rtol=1e-4, atol=1e-5)
     by_hand = -np.log(chances[range(4), labels]).mean()
     assert model.loss(images, labels)["total"].item() == pytest.approx(by_hand, rel=1e-4)
+
+
+def test_the_classifiers_features_are_its_last_hidden_layer_computed_in_numpy():
+    model = models.Classifier((784, 12, 7, 10), seed=1)
+    images = torch.rand(4, 1, 28, 28, generator=torch.Generator().manual_seed(2))
+    *_, norm, _, last = model.layers
+    before = _numpy_stack(model.layers[:-3], images.flatten(1).double().numpy())  # ends with a linear layer
+    centred = before - before.mean(1, keepdims=True)
+    (gain, shift), (matrix, offset) = _numpy_weights([norm, last])
+    hidden = np.maximum(centred / np.sqrt((centred**2).mean(1, keepdims=True) + 1e-5) * gain + shift, 0)
+    features = model.features(images).detach().numpy()
+    assert features.shape == (4, 7)
+    np.testing.assert_allclose(features, hidden, rtol=1e-4, atol=1e-5)
+    chances = np.exp(features @ matrix.T + offset)
+    np.testing.assert_allclose(model(images).detach().numpy(), chances / chances.sum(1, keepdims=True), rtol=1e-4)
 
 
 def test_the_decoder_is_the_mirror_image_of_the_encoder():

@@ -267,6 +267,19 @@ def test_augmented_windows_are_all_transpositions_that_can_be_sung():
     assert (found[:, 1, 0] == chorales.REST).all()
 
 
+def test_the_lowest_and_the_highest_note_that_a_voice_sings_can_be_sung():
+    low, high = (torch.tensor(edge) for edge in zip(*chorales.RANGES.values(), strict=True))
+    lowest, highest = (low + 6)[None, None], (high - 6)[None, None]
+    assert torch.equal(chorales.augment(lowest, [-1, 0]), lowest)
+    assert torch.equal(chorales.augment(highest, [0, 1]), highest)
+    for voice in range(4):  # each voice by itself has its edges
+        one = torch.full((1, 1, 4), chorales.REST)
+        one[..., voice] = lowest[..., voice]
+        assert len(chorales.augment(one, [-1, 0])) == 1
+        one[..., voice] = highest[..., voice]
+        assert len(chorales.augment(one, [0, 1])) == 1
+
+
 def test_a_piano_roll_has_a_one_for_every_note_with_the_highest_pitch_first():
     roll = chorales.piano_roll(torch.tensor([[72, 67, 60, 48], [72, 67, 60, -1], [60, 60, 60, 60]]), low=48, high=72)
     assert roll.shape == (25, 3)

@@ -138,6 +138,70 @@ def test_without_skips_the_middle_decides_everything_and_with_skips_it_does_not(
         assert torch.equal(mixed, model(images[1:])) == same
 
 
+@pytest.mark.parametrize("build", [models.UNet, models.UNetWithoutSkips])
+def test_in_training_every_level_sees_each_of_its_features_with_mean_0_and_spread_1(build):
+    model, seen = build((6, 8, 10)).train(), []
+    levels = [layer for layer in model.modules() if isinstance(layer, torch.nn.ReLU)]
+    for layer in levels:
+        layer.register_forward_pre_hook(lambda layer, given: seen.append(given[0].detach()))
+    model(torch.rand(8, 1, 28, 28, generator=seeded()))
+    assert len(seen) == len(levels) == 2 + 1 + 2
+    for features in seen:
+        torch.testing.assert_close(features.mean((0, 2, 3)), torch.zeros(features.shape[1]), atol=1e-5, rtol=0)
+        torch.testing.assert_close(features.var((0, 2, 3)), torch.ones(features.shape[1]), atol=0.01, rtol=0)
+
+
+def test_a_level_on_the_way_up_sees_the_pixels_from_below_repeated(monkeypatch):
+    model, joined = models.UNet((2, 3, 4), image_shape=(1, 12, 8)).eval(), []
+    join = model.join
+    monkeypatch.setattr(model, "join", lambda skip, rising: joined.append((skip, rising)) or join(skip, rising))
+    features = model.features(torch.rand(2, 1, 12, 8, generator=seeded()))
+    assert [tuple(found.shape[1:]) for found in features] == [(2, 12, 8), (3, 6, 4), (4, 3, 2)]
+    model.logits(features)
+    (coarse_skip, coarse), (fine_skip, fine) = joined
+    assert coarse_skip is features[1]
+    assert fine_skip is features[0]
+    torch.testing.assert_close(coarse, features[2].repeat_interleave(2, 2).repeat_interleave(2, 3))
+    assert torch.equal(fine[..., ::2, ::2].repeat_interleave(2, 2).repeat_interleave(2, 3), fine)
+
+
+def test_convolutions_of_a_unet_begin_with_hes_spread_and_no_offsets():
+    model = models.UNet((48, 64))
+    for layer in (model.down[0][0], model.middle[0][0], model.up[0][0]):
+        assert layer.weight.std().item() == pytest.approx(math.sqrt(2 / layer.weight[0].numel()), rel=0.1)
+        assert not layer.bias.any()
+
+
+def test_an_hourglass_adds_what_each_level_had_to_the_pixels_from_below_repeated():
+    """With every convolution replaced by a number that multiplies, the way down and up is arithmetic."""
+
+    class Times(torch.nn.Module):
+        def __init__(self, factor):
+            super().__init__()
+            self.factor = factor
+
+        def forward(self, features):
+            return self.factor * features
+
+    hourglass = models.StackedHourglass(1, stacks=1, width=2).hourglasses[0]
+    for part, factors in {"across": (2, 3, 5), "down": (7, 11, 13), "up": (17, 19, 23)}.items():
+        setattr(hourglass, part, torch.nn.ModuleList(map(Times, factors)))
+    features = torch.rand(1, 2, 8, 8, generator=seeded()).double()
+
+    def half(maps):
+        return maps.unflatten(3, (-1, 2)).unflatten(2, (-1, 2)).amax((3, 5))
+
+    def twice(maps):
+        return maps.repeat_interleave(2, 2).repeat_interleave(2, 3)
+
+    first = 7 * half(features)
+    second = 11 * half(first)
+    third = 13 * half(second)
+    up = 5 * second + twice(17 * third)
+    up = 3 * first + twice(19 * up)
+    torch.testing.assert_close(hourglass(features), 2 * features + twice(23 * up))
+
+
 def test_sizes_that_cannot_be_halved_evenly_come_back_whole():
     assert models.UNet((2, 3, 4, 5), image_shape=(3, 30, 25))(torch.rand(2, 3, 30, 25)).shape == (2, 3, 30, 25)
 
@@ -259,6 +323,17 @@ def test_a_median_filter_removes_a_lonely_pixel_and_keeps_images_apart():
     filtered = evaluate.median_filter(images, 3)
     assert not filtered[0].any()
     assert (filtered[1] == 0.5).all()
+
+
+@pytest.mark.parametrize("size", [3, 5])
+def test_a_median_filter_takes_the_median_of_a_square_of_neighbours(size):
+    images, half = torch.rand(2, 1, 9, 11, generator=seeded()), size // 2
+    filtered = evaluate.median_filter(images, size)
+    assert filtered.shape == images.shape
+    around = np.pad(images.numpy(), ((0, 0), (0, 0), (half, half), (half, half)), mode="symmetric")
+    for number, row, column in [(0, 4, 5), (0, 0, 0), (1, 8, 3), (1, 2, 10)]:
+        square = around[number, 0, row : row + size, column : column + size]
+        assert filtered[number, 0, row, column].item() == pytest.approx(np.median(square))
 
 
 def test_a_blur_keeps_the_sum_of_a_picture_and_spreads_it():

@@ -123,6 +123,31 @@ def test_an_unused_vector_gets_no_gradient_and_comes_back_only_when_revived(imag
             assert not model.codebook.grad[0].any()
 
 
+def test_only_a_vector_that_nothing_chose_for_so_long_is_moved_and_it_gets_as_long_again(monkeypatch):
+    monkeypatch.setattr(RevivingVQVAE, "PATIENCE", 3)
+    model = RevivingVQVAE((784, 20), positions=2, codes=4, vector_dim=2)
+    start = torch.tensor([[0.0, 0.0], [5.0, 5.0], [50.0, 50.0], [-50.0, 50.0]])
+    model.codebook.data = start.clone()
+    outputs = torch.tensor([[[0.1, 0.0], [5.0, 5.1]], [[0.0, 0.1], [5.1, 5.0]]])  # near the first two vectors
+
+    def step(outputs):
+        symbols = model.choose(outputs)
+        return symbols, model.codebook.detach().clone(), model.idle.tolist()
+
+    for idle in (1, 2, 3):
+        symbols, codebook, counted = step(outputs)
+        assert symbols.tolist() == [[0, 1], [0, 1]]
+        assert torch.equal(codebook, start)
+        assert counted == [0, 0, idle, idle]
+    alike = torch.full((2, 2, 2), 0.2)
+    moved = torch.tensor([[0.0, 0.0], [5.0, 5.0], [0.2, 0.2], [0.2, 0.2]])
+    for idle in (1, 2, 3):  # the first of the two that moved is in use now, the other waits anew
+        _, codebook, counted = step(alike)
+        assert torch.equal(codebook, moved)
+        assert counted == [idle, idle, 0, idle]
+    assert torch.equal(step(alike)[1], torch.full((4, 2), 0.2))
+
+
 def test_looking_at_a_reviving_model_does_not_change_it(images):
     model = RevivingVQVAE((784, 20), **SMALL)
     model.idle += RevivingVQVAE.PATIENCE
