@@ -16,7 +16,8 @@ def whole(name: str, value: int, least: int = 1, most: int | None = None) -> int
     Raises:
         ValueError: if it is no whole number from `least` to `most`; True and 2.0 are none.
     """
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < least or (most or value) < value:
+    fits = isinstance(value, Integral) and not isinstance(value, bool) and value >= least
+    if not fits or (most is not None and value > most):
         span = f"of at least {least}" if most is None else f"from {least} to {most}"
         raise ValueError(f"got {name}={value!r}, expected a whole number {span}")
     return int(value)
@@ -120,6 +121,50 @@ def images(images: Tensor, shape: tuple[int, ...] | None = (1, 28, 28)) -> Tenso
         hint = "divide by 255" if divide else "rescale or clamp them"
         raise ValueError(f"got pixel values from {low:g} to {high:g}, expected {expected}; {hint}")
     return images
+
+
+def codes(codes: Tensor, latent_dim: int | None = None) -> Tensor:
+    """Return `codes` unchanged if they are finite float32 of shape `(N, latent_dim)`, None for any.
+
+    Raises:
+        ValueError: for anything else; the message says what came, what was expected and what to do.
+    """
+    expected = f"float32 codes of shape (N, {latent_dim or 'latent_dim'})"
+    if not isinstance(codes, Tensor):
+        raise ValueError(
+            f"got {type(codes).__name__}, expected a tensor of {expected}; use torch.tensor(…, dtype=torch.float32)"
+        )
+    if codes.dtype != torch.float32:
+        raise ValueError(f"got codes of dtype {codes.dtype}, expected {expected}; call .float() first")
+    if codes.dim() != 2 or codes.shape[1] != (latent_dim or codes.shape[1]):
+        if codes.dim() == 1 and len(codes) == (latent_dim or len(codes)):
+            hint = "add a batch dimension with codes[None]"
+        else:
+            hint = f"this model's code has {latent_dim} numbers per image" if latent_dim else "flatten them"
+        raise ValueError(f"got codes of shape {tuple(codes.shape)}, expected {expected}; {hint}")
+    if not torch.isfinite(codes).all():
+        raise ValueError(f"got codes that contain NaN or infinity, expected finite {expected}; drop or repair them")
+    return codes
+
+
+def alone(data: tuple[Tensor, ...], name: str) -> Tensor:
+    """Return the one tensor that a loss takes.
+
+    Args:
+        data: what `fit` was given.
+        name: what it should be, such as "images".
+
+    Raises:
+        ValueError: if there are others beside it, or no tensor, or nothing in it.
+    """
+    if len(data) != 1:
+        raise ValueError(
+            f"got {len(data)} tensors, expected {name} alone: this model's loss takes no labels or targets; "
+            f"fit(model, {name})"
+        )
+    if isinstance(data[0], Tensor) and data[0].numel() == 0:
+        raise ValueError(f"got no {name} (shape {tuple(data[0].shape)}), expected {name} with N of at least 1")
+    return data[0]
 
 
 def pair(data: tuple[Tensor, ...], names: str) -> tuple[Tensor, Tensor]:

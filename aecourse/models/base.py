@@ -32,12 +32,7 @@ class Model(nn.Module):
         Raises:
             ValueError: for anything else; the message says what came, what was expected and what to do.
         """
-        if len(data) != 1:
-            raise ValueError(
-                f"got {len(data)} tensors for a {type(self).__name__}, expected images alone: its loss takes no "
-                "labels or targets; fit(model, images)"
-            )
-        return (self.check_images(data[0]),)
+        return (self.check_images(checks.alone(data, "images")),)
 
     def check_images(self, images: Tensor) -> Tensor:
         """Return `images` on the model's device, or raise a ValueError that says what is wrong."""
@@ -105,21 +100,4 @@ class Autoencoder(Model):
 
     def check_latents(self, latents: Tensor) -> Tensor:
         """Return `latents` on the model's device, or raise a ValueError that says what is wrong."""
-        expected = f"float32 codes of shape (N, {self.latent_dim})"
-        if not isinstance(latents, Tensor):
-            raise ValueError(
-                f"got {type(latents).__name__}, expected a tensor of {expected}; "
-                "use torch.tensor(…, dtype=torch.float32)"
-            )
-        if latents.dtype != torch.float32:
-            raise ValueError(f"got codes of dtype {latents.dtype}, expected {expected}; call .float() first")
-        if latents.dim() != 2 or latents.shape[1] != self.latent_dim:
-            hint = (
-                "add a batch dimension with codes[None]"
-                if latents.shape == (self.latent_dim,)
-                else f"this model's code has {self.latent_dim} numbers per image"
-            )
-            raise ValueError(f"got codes of shape {tuple(latents.shape)}, expected {expected}; {hint}")
-        if not torch.isfinite(latents).all():
-            raise ValueError(f"got codes that contain NaN or infinity, expected finite {expected}; drop or repair them")
-        return latents.to(self.device)
+        return checks.codes(latents, self.latent_dim).to(self.device)
