@@ -362,7 +362,7 @@ class CodePrior(Model):
 
     def logits(self, symbols: Tensor) -> Tensor:
         """Return the logits of each symbol at each position, given those before: `(N, positions, codebook_size)`."""
-        rows = symbols + self.codebook_size * torch.arange(self.positions, device=symbols.device)  # one for each place
+        rows = symbols + self.codebook_size * torch.arange(self.positions, device=symbols.device)  # one table per place
         said = F.embedding(rows, self.vectors.flatten(0, 1))
         before = said.cumsum(1) - said  # position i sees the sum over 0 … i − 1
         hidden = torch.relu(before + self.start)
