@@ -311,7 +311,7 @@ def _prepare(model: nn.Module, images: Tensors, device: torch.device) -> tuple[T
     data = tuple(images) if isinstance(images, tuple | list) else (images,)
     if not data:
         raise ValueError("got an empty tuple, expected images or (images, labels, …)")
-    model.check_images(data[0])
+    data = model.check(*data) if hasattr(model, "check") else (model.check_images(data[0]), *data[1:])
     for extra in data[1:]:
         if not isinstance(extra, Tensor):
             raise ValueError(f"got {type(extra).__name__} beside the images, expected a tensor; use torch.as_tensor(…)")

@@ -125,13 +125,13 @@ def test_the_listening_decoder_writes_what_is_most_probable_after_what_it_wrote(
     # Steps spelled "as before" may be written as a pitch that happens to be the same, so compare symbols, not notes.
     symbols = torch.zeros(4, 5, 4, dtype=torch.int64)
     for step in range(5):
-        symbols[:, step] = recurrent.best(model.logits(z, symbols))[:, step]
+        symbols[:, step] = recurrent.most_probable(model.logits(z, symbols))[:, step]
     assert torch.equal(recurrent.from_symbols(symbols), written)
 
 
 def test_drawn_symbols_have_the_decoders_probabilities(model):
     z = torch.zeros(4000, 3)
-    first = recurrent.note_names(model.sample(z, seed=1))[:, 0, 3]
+    first = recurrent.pitch_numbers(model.sample(z, seed=1))[:, 0, 3]
     expected = model.logits(z[:1], torch.zeros(1, 5, 4, dtype=torch.int64))[0, 0].split(recurrent.SIZES)[3].softmax(0)
     shares = torch.bincount(first, minlength=recurrent.SIZES[3] - 1) / 4000
     # "As before" in the first step is read as a rest.
@@ -163,7 +163,7 @@ def test_a_small_model_learns_to_rebuild_a_few_windows():
     ],
 )
 def test_what_are_no_windows_is_refused_with_a_reason(model, bad, message):
-    for call in (model.check_images, model.encode):
+    for call in (model.check, model.encode):
         with pytest.raises(ValueError, match=message):
             call(bad)
 
@@ -238,7 +238,7 @@ def test_samples_of_a_markov_model_have_its_frequencies(windows):
     model = ae.evaluate.MarkovModel(windows)
     drawn = model.sample(3000, 2, seed=1)
     assert torch.equal(drawn, model.sample(3000, 2, seed=1))
-    notes = recurrent.note_names(drawn)
+    notes = recurrent.pitch_numbers(drawn)
     shares = torch.bincount(notes[:, 0, 3], minlength=len(model.logs[3])) / 3000
     torch.testing.assert_close(shares, model.logs[3].exp(), atol=0.03, rtol=0)
     first = notes[:, 0, 0].mode().values
@@ -302,4 +302,4 @@ def test_the_cost_agrees_with_pytorchs_cross_entropy():
         F.cross_entropy(part[0], symbols[0, :, voice], reduction="sum")
         for voice, part in enumerate(logits.split(recurrent.SIZES, 2))
     )
-    torch.testing.assert_close(recurrent.symbol_cost(logits, symbols), expected)
+    torch.testing.assert_close(recurrent.symbol_cross_entropy(logits, symbols), expected)

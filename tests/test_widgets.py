@@ -22,13 +22,13 @@ def network(request, digits):
 
 def test_eight_bits_cost_less_than_half_a_nat(network, digits):
     exported = json.loads(json.dumps(ae.widgets.export(network, digits.test_images, digits.test_labels)))
-    cost = recipes.measure(network, ae.widgets.restore(exported), digits.test_images)
+    cost = recipes.measure(network, ae.widgets.from_exported(exported), digits.test_images)
     assert abs(cost["rounded"] - cost["float"]) < 0.5
     assert 0 < cost["largest pixel difference"] < 0.15
 
 
 def test_a_weight_is_at_most_half_a_step_from_the_original(network, digits):
-    rounded = ae.widgets.restore(ae.widgets.export(network, digits.test_images, digits.test_labels))
+    rounded = ae.widgets.from_exported(ae.widgets.export(network, digits.test_images, digits.test_labels))
     for (name, mine), theirs in zip(network.state_dict().items(), rounded.state_dict().values(), strict=True):
         if mine.dim() == 2:
             step = mine.abs().amax(1, keepdim=True) / 127
@@ -39,12 +39,12 @@ def test_a_weight_is_at_most_half_a_step_from_the_original(network, digits):
 
 def test_exporting_again_changes_nothing(network, digits):
     once = ae.widgets.export(network, digits.test_images, digits.test_labels)
-    assert ae.widgets.export(ae.widgets.restore(once), digits.test_images, digits.test_labels) == once
+    assert ae.widgets.export(ae.widgets.from_exported(once), digits.test_images, digits.test_labels) == once
 
 
 def test_the_numbers_beside_the_weights_are_those_of_the_rounded_network(network, digits):
     exported = ae.widgets.export(network, digits.test_images, digits.test_labels)
-    rounded = ae.widgets.restore(exported)
+    rounded = ae.widgets.from_exported(exported)
     codes = ae.evaluate.encode(rounded, digits.test_images)
     pixels = ae.evaluate.decode(rounded, codes).flatten(1).clamp(1e-6, 1 - 1e-6)
     images = digits.test_images.flatten(1)
@@ -126,7 +126,7 @@ def mnist():
 @pytest.mark.parametrize("name", SHIPPED)
 def test_the_recorded_numbers_belong_to_the_shipped_weights(name, mnist):
     exported = ae.widgets.trained(name)
-    rounded = ae.widgets.restore(exported)
+    rounded = ae.widgets.from_exported(exported)
     again = ae.widgets.export(rounded, mnist.test_images, mnist.test_labels)
     for key in ("encoder", "decoder", "labels", "widths", "beta"):
         assert again[key] == exported[key], key

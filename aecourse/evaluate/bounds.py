@@ -236,25 +236,27 @@ def _generator(model: VAE, seed: int) -> torch.Generator:
     return torch.Generator(model.device).manual_seed(seed)
 
 
-def perplexity(symbols: Tensor, codes: int) -> float:
+def perplexity(symbols: Tensor, codebook_size: int) -> float:
     """Return 2^H of the shares of all symbols, positions together: as if so many were in use, equally often."""
-    return 2 ** entropy(_shares(symbols, codes))
+    return 2 ** entropy(_shares(symbols, codebook_size))
 
 
-def dead_share(symbols: Tensor, codes: int) -> float:
-    """Return the share of the symbols 0 … codes − 1 that don't occur at any position."""
-    return float((_shares(symbols, codes) == 0).mean())
+def dead_share(symbols: Tensor, codebook_size: int) -> float:
+    """Return the share of the symbols 0 … codebook_size − 1 that don't occur at any position."""
+    return float((_shares(symbols, codebook_size) == 0).mean())
 
 
-def unigram_bits(known: Tensor, new: Tensor, codes: int) -> float:
+def unigram_bits(known: Tensor, new: Tensor, codebook_size: int) -> float:
     """Return what the `new` codes cost if each position has an ideal code of its own, made for the `known` ones.
 
     Symbols of one image are taken as independent.  Each count starts at ½, so that nothing is impossible.
     """
     for symbols in (known, new):
-        check_symbols(symbols, known.shape[1], codes)
+        check_symbols(symbols, known.shape[1], codebook_size)
     pairs = zip(known.T, new.T, strict=True)
-    return sum(cross_entropy(frequencies(b, codes), frequencies(a, codes, smoothing=0.5)) for a, b in pairs)
+    return sum(
+        cross_entropy(frequencies(b, codebook_size), frequencies(a, codebook_size, smoothing=0.5)) for a, b in pairs
+    )
 
 
 @torch.no_grad()
@@ -300,5 +302,5 @@ def categorical_elbo(model: GumbelAutoencoder, images: Tensor, *, draws: int = 1
     return {"elbo": -reconstruction - kl, "reconstruction": reconstruction, "kl": kl}
 
 
-def _shares(symbols: Tensor, codes: int):
-    return frequencies(check_symbols(symbols, symbols.shape[1], codes).flatten(), codes)
+def _shares(symbols: Tensor, codebook_size: int):
+    return frequencies(check_symbols(symbols, symbols.shape[1], codebook_size).flatten(), codebook_size)

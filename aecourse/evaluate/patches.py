@@ -32,7 +32,7 @@ def attention_maps(model: PatchAutoencoder, images: Tensor) -> Tensor:
     """Return how much each patch looks at each other one: `(blocks, N, heads, 49, 49)`, rows that sum to 1."""
     tokens, maps = model.tokens(images), []
     for block in model.blocks[:-1]:
-        maps.append(block.attention.look(block.before_attention(tokens))[1])
+        maps.append(block.attention.with_weights(block.attention_norm(tokens))[1])
         tokens = block(tokens)
     return torch.stack(maps).cpu()
 
@@ -47,9 +47,9 @@ def encode_with_maps(model: PatchAutoencoder, images: Tensor, maps: Tensor) -> T
     tokens = model.tokens(images)
     for block, weights in zip(model.blocks[:-1], maps, strict=True):
         attention = block.attention
-        read = weights @ attention.split(attention.value(block.before_attention(tokens)))
+        read = weights @ attention.split(attention.value(block.attention_norm(tokens)))
         tokens = tokens + attention.out(read.transpose(1, 2).flatten(2))
-        tokens = tokens + block.think(block.before_thinking(tokens))
+        tokens = tokens + block.mlp(block.mlp_norm(tokens))
     return model.read_out(model.blocks[-1](tokens)).cpu()
 
 

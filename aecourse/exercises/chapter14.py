@@ -50,7 +50,7 @@ def _distances(vectors: Tensor, codebook: Tensor) -> Tensor:
 
 
 def _nearest(vectors: Tensor, codebook: Tensor) -> Tensor:
-    model = VQVAE((784, 2), positions=1, codes=len(codebook), vector_dim=codebook.shape[1])
+    model = VQVAE((784, 2), positions=1, codebook_size=len(codebook), vector_dim=codebook.shape[1])
     model.codebook.data = codebook
     return model.choose(vectors[:, None])[:, 0].detach()
 
