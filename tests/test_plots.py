@@ -116,7 +116,7 @@ def test_every_colour_bar_has_a_name(name, digits):
 
 
 def test_history_draws_training_and_validation_of_every_term_over_the_epochs():
-    for axes, term in zip(RUN.plot().axes, ["total", "kl"], strict=True):
+    for axes, term in zip(plots.history(RUN).axes, ["total", "kl"], strict=True):
         training, validation = axes.get_lines()
         assert axes.get_ylabel() == term
         assert list(training.get_xdata()) == [1, 2, 3]
