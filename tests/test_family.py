@@ -47,6 +47,12 @@ def test_the_table_has_a_row_for_every_model_in_the_order_of_the_recipes():
     assert [row.split(" | ")[1] for row in rows] == [str(chapter) for chapter, _ in measure_family.MEMBERS.values()]
 
 
+def test_a_cell_has_the_mean_and_after_it_half_the_distance_between_the_extremes(monkeypatch):
+    row = {"chapter": 2, "parameters": [1234567] * 3, "error": [10.0, 12.0, 15.5], "probe": [90.04]}
+    monkeypatch.setattr(ae.book, "results", lambda: {"a model": row})
+    assert str(ae.book.table()).splitlines()[2] == "| a model | 2 | 1,234,567 | – | 12.50 ± 2.75 | 90.0 | – | – | – |"
+
+
 def test_averages_are_those_of_the_seeds_and_leave_out_what_is_missing():
     bits = ae.book.averages("bits")
     assert "PCA, 16 coefficients" not in bits
