@@ -7,12 +7,12 @@ import socket
 import threading
 
 import grade
-import grade_worker
 import nbformat
 import numpy as np
 import pytest
 import torch
-from exercises import MASTERS, STUDENTS
+import worker
+from student_notebooks import MASTERS, STUDENTS
 
 NAME = "01-encoding-and-entropy.ipynb"
 QUESTIONS = ["entropy", "cross_entropy", "huffman_step", "image_bits"]
@@ -190,9 +190,9 @@ def test_a_message_brings_numbers_and_the_mark_of_a_gradient_and_nothing_that_ru
     weight = torch.ones(2, 3, requires_grad=True)
     value = (2 * weight, [1, 2.5, None, "text"], object(), 1 << 5000, np.arange(3), {"a": 1})
     pipe = io.BytesIO()
-    grade_worker.write(pipe, grade_worker.plain(value))
+    worker.write(pipe, worker.plain(value))
     pipe.seek(0)
-    tensor, parts, thing, whole, array, table = grade_worker.read(pipe)
+    tensor, parts, thing, whole, array, table = worker.read(pipe)
     assert tensor.requires_grad
     assert tensor.is_leaf
     assert torch.equal(tensor.detach(), torch.full((2, 3), 2.0))
@@ -200,7 +200,7 @@ def test_a_message_brings_numbers_and_the_mark_of_a_gradient_and_nothing_that_ru
     assert (thing, table) == ("a object object", "a dict object")
     assert whole == "a whole number of 5001 binary digits"
     with pytest.raises(EOFError):
-        grade_worker.read(pipe)
+        worker.read(pipe)
 
 
 @pytest.mark.parametrize("folder", ["", "/no/such/folder"])

@@ -26,10 +26,9 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-from exercises import MASTERS
-from fingerprint import ROOT
-from grade_worker import read, write
+from student_notebooks import MASTERS, ROOT
 from tqdm.auto import tqdm
+from worker import read, write
 
 from aecourse.exercises import QUESTIONS, checking
 
@@ -77,7 +76,7 @@ class Sandbox:
     """A process that runs a student's code, without a network and with no file but Python's and the package's."""
 
     def __init__(self):
-        package, worker = ROOT / "aecourse", Path(__file__).with_name("grade_worker.py")
+        package, worker = ROOT / "aecourse", Path(__file__).with_name("worker.py")
         settings = {
             "HOME": "/tmp", "PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT),
             "OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg", "TQDM_DISABLE": "1",
@@ -277,7 +276,7 @@ def submissions(folder: Path) -> dict[Path, str]:
 
 def version() -> str:
     """Return a hash of all that decides a grade, besides the submission."""
-    files = [*(ROOT / "aecourse").rglob("*.py"), *MASTERS.glob("*.ipynb"), *Path(__file__).parent.glob("grade*.py")]
+    files = [*(ROOT / "aecourse").rglob("*.py"), *MASTERS.glob("*.ipynb"), *Path(__file__).parent.glob("*.py")]
     return hashlib.sha256(b"".join(path.read_bytes() for path in sorted(files))).hexdigest()[:16]
 
 
