@@ -70,7 +70,7 @@ def test_a_master_asks_its_chapters_questions_in_nbgraders_format(path, master):
     assert len(set(ids)) == len(ids)
     solutions = [each["grade_id"] for each, _ in settings(master) if each.get("solution") and not each["grade"]]
     checks = [each["grade_id"] for each, _ in settings(master) if each.get("grade") and not each["solution"]]
-    assert solutions == list(ae.exercises.CHAPTERS[number - 1].QUESTIONS)
+    assert solutions == [question.name for question in ae.exercises.CHAPTERS[number - 1].QUESTIONS]
     assert checks == [f"check-{name}" for name in solutions]
     own = [each for each, _ in settings(master) if each.get("grade") and each["solution"]]
     assert len(own) >= 2, "an experiment of one's own, and what it says"
