@@ -48,7 +48,7 @@ exercises: $(READY)  ## make the student notebooks in book/exercises/ from the m
 	$(BIN)/python grading/student_notebooks.py
 
 grade: $(READY)  ## grade a folder of exercises: make grade SUBMISSIONS=folder
-	$(BIN)/python grading/grade.py "$(SUBMISSIONS)"
+	$(BIN)/python grading/grade.py "$(SUBMISSIONS)" "$(SEED)"
 
 lab: $(READY)  ## open the notebooks in JupyterLab
 	$(BIN)/pip install -q jupyterlab==4.6.6
