@@ -16,7 +16,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from reports import file_names, report, table
-from sandbox import missing_sandbox
+from sandbox import NoSandbox, missing_sandbox
 from student_notebooks import MASTERS, ROOT
 from submission import Exercise, Grade, Unreadable, content, exercises, grade
 from tqdm.auto import tqdm
@@ -30,7 +30,7 @@ def main(submissions: str = "", seed: str = "") -> int:
     Of a single notebook the grade is only shown, on the cases of a seed that a report names.
     """
     sys.stdout.reconfigure(errors="backslashreplace")  # names of files may be no text
-    source = Path(submissions)
+    source = Path(os.path.abspath(submissions))  # of "." the name is wanted
     if not submissions or not source.exists():
         print(f"got {submissions!r}, expected a folder of notebooks: make grade SUBMISSIONS=folder")
         return 2
@@ -48,13 +48,17 @@ def main(submissions: str = "", seed: str = "") -> int:
 
 def show(path: Path, seed: int | None) -> int:
     """Print the grade of one notebook; write nothing."""
-    known = exercises()
-    found = grade(path, path.stem, known, seed)
+    try:
+        found = grade(path, path.stem, exercises(), seed)
+    except NoSandbox as error:
+        print(error)
+        return 1
     for remark in found.remarks:
         print(remark)
     for name, points in found.points.items():
         print(f"{'✓' if points else '✗'} {name}: {points} points, {found.messages[name]}")
-    print(f"{sum(found.points.values())} points in all, on the cases of the seed {found.seed}")
+    if found.points:
+        print(f"{sum(found.points.values())} points in all, on the cases of the seed {found.seed}")
     return 0
 
 

@@ -397,6 +397,26 @@ def test_a_seed_that_can_be_none_is_refused(tmp_path, capsys, name, seed):
     assert f"got the seed {seed!r}, expected a whole number, for one notebook" in capsys.readouterr().out
 
 
+def test_a_notebook_that_cannot_be_graded_alone_says_why(tmp_path, monkeypatch, capsys):
+    hand_in(tmp_path, {"a.ipynb": "no notebook", "b.ipynb": notebook()})
+    assert grade.main(str(tmp_path / "a.ipynb")) == 0
+    assert "this is no notebook that can be read (NotJSONError" in capsys.readouterr().out
+
+    def fails(*args):
+        raise sandbox.NoSandbox("the sandbox does not start: no memory")
+
+    monkeypatch.setattr(grade, "grade", fails)
+    assert grade.main(str(tmp_path / "b.ipynb")) == 1
+    assert capsys.readouterr().out == "the sandbox does not start: no memory\n"
+
+
+def test_the_folder_where_one_is_can_be_graded(tmp_path, generous, monkeypatch):
+    hand_in(tmp_path / "week", {"ann/a.ipynb": notebook()})
+    monkeypatch.chdir(tmp_path / "week")
+    assert grade.main(".") == 0
+    assert table_of(tmp_path / "week")["ann"]["points"] == "10"
+
+
 def test_an_interrupted_run_keeps_what_is_finished_and_goes_on(tmp_path, monkeypatch, capsys):
     hand_in(tmp_path / "week", {f"{student}/{NAME}": notebook() for student in ("a", "b", "c")})
     monkeypatch.setattr(grade.os, "cpu_count", lambda: 1)
