@@ -31,14 +31,15 @@ def wholes(name: str, values: Sequence[int], fewest: int = 1, hint: str = "one f
     """Return a list of sizes as a tuple of ints.
 
     Raises:
-        ValueError: if it is no list of at least `fewest` whole numbers above 0; `hint` says what they stand for.
+        ValueError: if it is no list of at least `fewest` (up to 3) whole numbers above 0; `hint` says what they are.
     """
     try:
         sizes = () if isinstance(values, str) else tuple(whole(name, value) for value in values)
     except (TypeError, ValueError):
         sizes = ()
-    if len(sizes) < max(fewest, 1):
-        raise ValueError(f"got {name} {values!r}, expected at least {fewest} whole numbers above 0, {hint}")
+    if len(sizes) < fewest:
+        number = ("one whole number", "two whole numbers", "three whole numbers")[fewest - 1]
+        raise ValueError(f"got {name} {values!r}, expected at least {number} above 0, {hint}")
     return sizes
 
 

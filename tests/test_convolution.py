@@ -216,6 +216,38 @@ def test_a_convolutional_autoencoder_learns_stripes():
         assert training.mean_loss(model, images)["total"] < 0.1 * before
 
 
+def flat(*greys, side=16):
+    return torch.tensor(greys)[:, None, None, None].expand(-1, 1, side, side)
+
+
+def distance(model, first, second):
+    """Return how far apart the codes of two images are, as a share of the length of a code."""
+    first, second = model.encode(torch.stack([first, second])).detach()
+    return ((first - second).norm() / first.norm()).item()
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_an_encoder_with_a_norm_does_not_see_how_bright_an_image_is_and_one_without_does(seed, images):
+    normed, plain = (models.ConvAutoencoder(norm=norm, seed=seed) for norm in (True, False))
+    greys = flat(0.6, 0.95, side=28)
+    assert distance(normed, *greys) < 0.005
+    assert distance(plain, *greys) > 0.2
+    assert distance(normed, images[0], images[0] / 2) < 0.005
+    assert distance(plain, images[0], images[0] / 2) > 0.2
+    assert distance(normed, images[0], images[1]) > 0.2
+
+
+def test_flat_images_come_back_as_bright_as_they_were_only_without_the_norm():
+    greys = flat(*torch.rand(128, generator=torch.Generator().manual_seed(0)).tolist())
+    wanted, found = [0.05, 0.3, 0.6, 0.95], {}
+    for norm in (True, False):
+        model = models.ConvAutoencoder((4, 8), latent_dim=4, norm=norm, image_shape=(1, 16, 16))
+        training.fit(model, greys, epochs=30, batch_size=16, lr=training.cosine(0.02))
+        found[norm] = model(flat(*wanted)).mean((1, 2, 3)).tolist()
+    assert found[False] == pytest.approx(wanted, abs=0.1)
+    assert max(found[True]) - min(found[True]) < 0.5
+
+
 @pytest.mark.parametrize("build", [models.ConvAutoencoder, models.TransposedConvAutoencoder, models.ConvVAE])
 @pytest.mark.parametrize(
     ("wrong", "message"),

@@ -388,7 +388,10 @@ def test_a_margin_that_is_no_finite_number_of_at_least_0_is_an_error(margin):
 @pytest.mark.parametrize(
     ("build", "message"),
     [
-        (lambda: models.EBGAN(critic(), (2, 8, 15)), "begin with 15, expected 16"),
+        (
+            lambda: models.EBGAN(critic(), (2, 8, 15)),
+            r"got widths that end with 15, expected 16, the number of pixels in an image of shape \(1, 4, 4\)",
+        ),
         (lambda: models.EBGAN(critic(), (2, 8, 16), pulling_away=-1.0), "got pulling_away=-1.0"),
         (lambda: models.EBGAN(nn.Linear(16, 16), (2, 8, 16)), "got a Linear as the critic, expected a Critic"),
         (lambda: pair().decode(torch.zeros(3, 5)), "this model's code has 2 numbers"),

@@ -155,7 +155,7 @@ def test_a_small_model_learns_to_rebuild_a_few_windows():
     [
         (WINDOW[0], r"add a batch dimension with windows\[None\]"),
         (WINDOW[:, :3], r"got windows of shape \(1, 3, 4\), expected an int64 tensor of shape \(N, 5, 4\)"),
-        (WINDOW[:0], r"got windows of shape \(0, 5, 4\)"),
+        (WINDOW[:0], r"got no windows \(shape \(0, 5, 4\)\)"),
         (WINDOW.float(), r"dtype torch.float32.*call .long\(\)"),
         (WINDOW.tolist(), "got list"),
         (WINDOW + 30, "outside the soprano's range"),

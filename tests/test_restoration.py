@@ -8,7 +8,7 @@ import torch
 from sklearn.linear_model import Ridge
 from torchvision.transforms import Compose
 
-from aecourse import data, evaluate, models, training
+from aecourse import checks, data, evaluate, models, training
 from aecourse.models.hourglass import heat_maps, peaks
 
 GREY = torch.full((20, 1, 28, 28), 0.5)
@@ -134,7 +134,7 @@ def test_without_skips_the_middle_decides_everything_and_with_skips_it_does_not(
     for build, same in ((models.UNetWithoutSkips, True), (models.UNet, False)):
         model = build((4, 6, 2)).eval()
         first, second = (model.features(image[None]) for image in images)
-        mixed = model.restore([*first[:-1], second[-1]])
+        mixed = model.from_features([*first[:-1], second[-1]])
         assert torch.equal(mixed, model(images[1:])) == same
 
 
@@ -222,7 +222,7 @@ def test_stick_figures_are_images_with_their_points_inside():
     images, points = data.stick_figures(50, seed=3)
     assert images.shape == (50, 1, 32, 32)
     assert points.shape == (50, len(data.KEY_POINTS), 2)
-    assert models.check_images(images, (1, 32, 32)) is images
+    assert checks.images(images, (1, 32, 32)) is images
     assert points.min() >= 0
     assert points.max() <= 31
 
@@ -281,7 +281,7 @@ def test_a_stack_learns_to_find_points_and_judges_itself_as_it_says(build):
     assert found[0].shape == points.shape
 
 
-@pytest.mark.parametrize("bad", [{"points": 0}, {"points": 2, "stacks": 0}, {"points": 2, "size": 28}])
+@pytest.mark.parametrize("bad", [{"points": 0}, {"points": 2, "stacks": 0}, {"points": 2, "image_shape": (1, 28, 32)}])
 def test_a_stack_that_cannot_be_built_is_an_error(bad):
     with pytest.raises(ValueError, match=r"got .*=.*, expected"):
         models.StackedHourglass(**bad)

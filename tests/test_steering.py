@@ -8,7 +8,7 @@ import torch
 from same_weights import equal, weights
 from torch.distributions import Normal
 
-from aecourse import data, evaluate, models, training
+from aecourse import checks, data, evaluate, models, training
 
 LABELS = torch.tensor([0, 1, 2, 2, 1])
 TINY = (1, 2, 3)
@@ -100,7 +100,7 @@ def test_a_conditional_vae_leaves_the_label_out_of_its_code():
 )
 def test_bad_labels_are_an_error_that_says_what_to_do(images, labels, message):
     model = conditional()
-    for call in (model.encode, model, model.loss):
+    for call in (model.encode, model, model.check):
         with pytest.raises(ValueError, match=message):
             call(images, labels)
     with pytest.raises(ValueError, match=message):
@@ -197,7 +197,7 @@ def test_all_combinations_of_the_factors_are_drawn_once():
     assert images.shape == (count, 1, 28, 28)
     assert len(factors.unique(dim=0)) == count
     assert len(images.unique(dim=0)) == count
-    assert models.check_images(images) is images
+    assert checks.images(images) is images
     for column, values in zip(factors.T, data.SHAPE_FACTORS.values(), strict=True):
         assert column.unique().tolist() == sorted(values)
 

@@ -75,9 +75,9 @@ def convolutional(
 ) -> Architecture:
     """Return an architecture of convolutions with stride 2, a dense layer to the code, and the same way back.
 
-    The norm takes each map's mean away, for each image by itself.  What is equally bright everywhere is then lost: two
-    flat images, of whatever grey or colour, get nearly one code.  Digits have a black border and don't mind;
-    photographs of sky and walls do: for these choose `norm=False`.
+    The encoder's norm takes each map's mean and spread away, for each image by itself.  How bright an image is as a
+    whole is then lost: an image and the same one in half the light get nearly one code, and so do all flat greys.
+    Digits are all white on black and don't mind; photographs of sky and walls do: for these choose `norm=False`.
 
     Args:
         channels: how many filters each layer of the encoder has; each halves height and width.  The decoder mirrors
