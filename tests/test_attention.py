@@ -216,6 +216,19 @@ def test_looking_everywhere_and_looking_at_oneself_have_known_distances():
     assert evaluate.neighbour_share(oneself).item() == pytest.approx(1)
 
 
+def test_distance_and_share_are_those_of_each_map_by_itself(random):
+    maps = torch.rand(2, 3, 49, 49, generator=random).softmax(3)
+    for i, j in ((0, 0), (1, 2)):
+        far, near = 0.0, 0.0
+        for here in range(49):
+            for there in range(49):
+                steps = math.dist(divmod(here, 7), divmod(there, 7))
+                far += maps[i, j, here, there].item() * steps / 49
+                near += maps[i, j, here, there].item() * (steps < 1.5) / 49
+        assert evaluate.attention_distance(maps)[i, j].item() == pytest.approx(far, rel=1e-4)
+        assert evaluate.neighbour_share(maps)[i, j].item() == pytest.approx(near, rel=1e-4)
+
+
 def test_attention_maps_are_what_the_encoder_computes(random):
     images = torch.rand(3, 1, 28, 28, generator=random)
     model = models.PatchAutoencoder(3, width=8, heads=2)
@@ -251,8 +264,10 @@ def test_places_close_by_begin_alike():
 
 
 def test_with_keys_equal_to_queries_a_token_first_looks_at_what_resembles_it(random):
-    block = models.Block(48)
-    attention.init_weights(block)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        block = models.Block(48)
+        attention.init_weights(block)
     attention.mimetic_init(block)
     assert torch.equal(block.attention.key.weight, block.attention.query.weight)
     places = attention.sinusoidal_positions(1, 30, 48).detach()[None]

@@ -30,7 +30,7 @@ def small(**rest):
 
 
 def small_notes(**rest):
-    return models.MaskedNotes(4, 2, visible=3, low=59, high=65, width=8, blocks=1, heads=2, **rest)
+    return models.MaskedNotes(4, 2, visible=3, low=59, high=65, width=12, blocks=1, heads=2, **rest)
 
 
 def test_masks_are_different_places_and_the_same_for_the_same_seed():

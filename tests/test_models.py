@@ -1,5 +1,6 @@
 """The protocol that every model keeps, its errors, and the arithmetic of the plain ones against NumPy."""
 
+import inspect
 import math
 
 import numpy as np
@@ -174,6 +175,56 @@ def test_a_model_whose_code_is_a_distribution_needs_no_forward_of_its_own(images
         NotImplementedError, match=r"Mine has no loss; define loss\(self, images\), which returns a dict"
     ):
         training.fit(model, images)
+
+
+# What each model of the book has if nothing else is asked for: numbers of the code, and numbers that are learnt.
+SIZES = {
+    "BinarizedVAE": (2, 1_091_388),
+    "ConditionalVAE": (2, 1_099_388),
+    "ContractiveAutoencoder": (2, 1_090_786),
+    "ConvAutoencoder": (16, 28_881),
+    "ConvVAE": (16, 37_089),
+    "Critic": (32, 420_144),
+    "DenoisingAutoencoder": (300, 1_088_084),
+    "DenseAutoencoder": (2, 1_090_786),
+    "FSQ": (8, 416_040),
+    "GaussianVAE": (2, 1_091_389),
+    "GumbelAutoencoder": (8, 666_384),
+    "IWAE": (2, 1_091_388),
+    "KLSparseAutoencoder": (1000, 1_569_784),
+    "L1Autoencoder": (1000, 1_569_784),
+    "ListeningMusicVAE": (32, 487_644),
+    "MusicVAE": (32, 427_740),
+    "PatchAutoencoder": (16, 80_144),
+    "RevivingVQVAE": (8, 420_400),
+    "SparseAutoencoder": (1000, 1_569_784),
+    "TopKAutoencoder": (1000, 1_569_784),
+    "TransposedConvAutoencoder": (16, 28_881),
+    "VAE": (2, 1_091_388),
+    "VQVAE": (8, 420_400),
+    "WassersteinAutoencoder": (2, 1_090_786),
+}
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_a_model_without_settings_is_the_one_that_the_book_describes(name):
+    model = getattr(models, name)()
+    assert (model.latent_dim, sum(weights.numel() for weights in model.parameters())) == SIZES[name]
+
+
+def test_every_model_that_needs_no_settings_is_among_these():
+    found = set()
+    for name in models.__all__:
+        thing = getattr(models, name)
+        if isinstance(thing, type) and issubclass(thing, models.Autoencoder) and thing is not models.Autoencoder:
+            needed = inspect.signature(thing).parameters.values()
+            needed = [
+                each
+                for each in needed
+                if each.default is each.empty and each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD)
+            ]
+            found |= set() if needed else {name}
+    assert found == set(SIZES)
 
 
 def test_a_dense_model_decodes_any_code_into_the_range_of_images():

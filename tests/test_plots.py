@@ -1,6 +1,5 @@
 """Every figure: sharp, small, drawn without pyplot, and with the numbers that it was given."""
 
-import functools
 import inspect
 import io
 
@@ -70,16 +69,15 @@ def decoded(figure):
     return bundle["image/png"], Image.open(io.BytesIO(bundle["image/png"])), metadata["image/png"]
 
 
-@pytest.fixture(scope="module")
-def drawn(digits):
-    """name → the figure, and what a notebook gets of it, drawn once for all tests that only look."""
+@pytest.fixture(scope="module", params=DRAWINGS)
+def drawn(request, digits):
+    """Return a figure's name, the figure, and what a notebook gets of it: drawn once for all tests that only look."""
+    figure = DRAWINGS[request.param](digits)
+    return request.param, figure, *decoded(figure)
 
-    @functools.cache
-    def draw(name):
-        figure = DRAWINGS[name](digits)
-        return figure, *decoded(figure)
 
-    return draw
+def some(names):
+    return pytest.mark.parametrize("drawn", sorted(names), indirect=True, scope="module")
 
 
 def seen(axes):
@@ -122,9 +120,8 @@ def test_every_public_function_is_drawn_here():
     assert public == set(DRAWINGS)
 
 
-@pytest.mark.parametrize("name", DRAWINGS)
-def test_a_notebook_gets_a_png_below_60_kb_at_twice_the_size_it_is_shown(name, drawn):
-    figure, content, picture, shown = drawn(name)
+def test_a_notebook_gets_a_png_below_60_kb_at_twice_the_size_it_is_shown(drawn):
+    _, figure, content, picture, shown = drawn
     assert len(content) < 60_000
     assert picture.format == "PNG"
     assert (picture.width // 2, picture.height // 2) == (shown["width"], shown["height"])
@@ -143,9 +140,8 @@ def test_what_a_notebook_gets_has_the_figures_greys_and_colours_on_white():
     assert 0.2 < (np.abs(bars - blue).max(2) <= 4).mean() < 0.8
 
 
-@pytest.mark.parametrize("name", DRAWINGS)
-def test_the_same_call_draws_the_same_bytes_opens_nothing_in_pyplot_and_leaves_its_settings_alone(name, drawn, digits):
-    _, first, *_ = drawn(name)
+def test_the_same_call_draws_the_same_bytes_opens_nothing_in_pyplot_and_leaves_its_settings_alone(drawn, digits):
+    name, _, first, *_ = drawn
     before, settings = pyplot.get_fignums(), dict(matplotlib.rcParams)
     figure = DRAWINGS[name](digits)
     assert decoded(figure)[0] == first
@@ -154,16 +150,18 @@ def test_the_same_call_draws_the_same_bytes_opens_nothing_in_pyplot_and_leaves_i
     assert dict(matplotlib.rcParams) == settings
 
 
-@pytest.mark.parametrize("name", sorted(set(DRAWINGS) - {"images", "grid", "heatmaps", "marked"}))
-def test_every_axis_has_a_name(name, drawn):
-    panels = [axes for axes in drawn(name)[0].axes if axes.get_label() != "<colorbar>"]
+@some(set(DRAWINGS) - {"images", "grid", "heatmaps", "marked"})
+def test_every_axis_has_a_name(drawn):
+    name, figure, *_ = drawn
+    panels = [axes for axes in figure.axes if axes.get_label() != "<colorbar>"]
     assert all(axes.get_xlabel() for axes in panels)
     assert name == "bars" or all(axes.get_ylabel() for axes in panels)
 
 
-@pytest.mark.parametrize("name", ["loops", "heatmaps", "landscapes"])
-def test_every_colour_bar_has_a_name(name, drawn):
-    assert bar_of_colours(drawn(name)[0]).get_ylabel() == {"loops": "angle (degrees)"}.get(name, "grey")
+@some(["heatmaps", "landscapes", "loops"])
+def test_every_colour_bar_has_a_name(drawn):
+    name, figure, *_ = drawn
+    assert bar_of_colours(figure).get_ylabel() == {"loops": "angle (degrees)"}.get(name, "grey")
 
 
 def test_history_draws_training_and_validation_of_every_term_over_the_epochs():
@@ -234,9 +232,11 @@ def test_lines_draws_every_curve_and_point_with_its_name_on_the_scale_asked_for(
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["PCA", "net", "paper"]
     assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("a", "b")
-    (alone,) = plots.lines({"PCA": ([1, 2], [9, 5])}, x="a", y="b", log_y=True).axes
-    assert (alone.get_xscale(), alone.get_yscale()) == ("linear", "log")
-    assert alone.get_legend() is None
+    for log in ({}, {"log_x": True}, {"log_y": True}):
+        (alone,) = plots.lines({"PCA": ([1, 2], [9, 5])}, x="a", y="b", **log).axes
+        scales = ["log" if name in log else "linear" for name in ("log_x", "log_y")]
+        assert [alone.get_xscale(), alone.get_yscale()] == scales
+        assert alone.get_legend() is None
 
 
 def test_every_curve_has_a_look_of_its_own():
@@ -283,6 +283,7 @@ def test_a_latent_map_draws_every_point_and_names_every_label_at_its_median():
         widths = [scale.get_transform().linear_width for scale in (axes.xaxis, axes.yaxis)]
         np.testing.assert_allclose(widths, median_abs_deviation(points.numpy()), rtol=1e-5)
         assert list(axes.get_xticks()) == list(axes.get_yticks()) == [-10, -3, -1, 0, 1, 3, 10]
+        assert len(axes.get_xticks(minor=True)) == len(axes.get_yticks(minor=True)) == 0
 
 
 def test_clouds_are_ellipses_of_one_sigma_around_every_mean():

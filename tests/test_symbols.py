@@ -111,6 +111,12 @@ def test_training_lowers_the_reconstruction_term(build, images):
     assert history.train["reconstruction"][-1] < history.train["reconstruction"][0] - 5
 
 
+@pytest.mark.parametrize("kind", [VQVAE, RevivingVQVAE, FSQ, GumbelAutoencoder])
+def test_without_settings_a_code_has_8_symbols_of_6_bits(kind):
+    assert kind().latent_dim == 8
+    assert kind().bits == 48
+
+
 def test_straight_through_has_the_value_of_one_argument_and_the_gradient_of_the_other():
     z = torch.tensor([0.2, 0.7, 1.4], requires_grad=True)
     rounded = straight_through(z, z.round())
