@@ -216,7 +216,7 @@ def test_a_convolutional_autoencoder_learns_stripes():
         assert training.mean_loss(model, images)["total"] < 0.1 * before
 
 
-def flat(*greys, side=16):
+def flat(*greys, side=8):
     return torch.tensor(greys)[:, None, None, None].expand(-1, 1, side, side)
 
 
@@ -241,11 +241,11 @@ def test_flat_images_come_back_as_bright_as_they_were_only_without_the_norm():
     greys = flat(*torch.rand(128, generator=torch.Generator().manual_seed(0)).tolist())
     wanted, found = [0.05, 0.3, 0.6, 0.95], {}
     for norm in (True, False):
-        model = models.ConvAutoencoder((4, 8), latent_dim=4, norm=norm, image_shape=(1, 16, 16))
-        training.fit(model, greys, epochs=30, batch_size=16, lr=training.cosine(0.02))
+        model = models.ConvAutoencoder((4, 8), latent_dim=4, norm=norm, image_shape=(1, 8, 8))
+        training.fit(model, greys, epochs=40, batch_size=16, lr=training.cosine(0.02))
         found[norm] = model(flat(*wanted)).mean((1, 2, 3)).tolist()
-    assert found[False] == pytest.approx(wanted, abs=0.1)
-    assert max(found[True]) - min(found[True]) < 0.5
+    assert found[False] == pytest.approx(wanted, abs=0.15)
+    assert max(found[True]) - min(found[True]) < 0.1
 
 
 @pytest.mark.parametrize("build", [models.ConvAutoencoder, models.TransposedConvAutoencoder, models.ConvVAE])

@@ -65,6 +65,47 @@ def test_without_other_images_a_critic_is_a_plain_autoencoder(images):
     assert equal(weights(plain), weights(made))
 
 
+def test_a_critic_may_have_any_networks_and_its_energy_is_then_theirs():
+    images = drawn(6, 3, 9, 6)
+    made = models.Critic(models.convolutional((2, 3), latent_dim=2, image_shape=(3, 9, 6)), margin=7.0)
+    assert made.margin == 7.0
+    torch.testing.assert_close(made.energy(images), (made(images) - images).square().sum((1, 2, 3)))
+    energies, codes = made.energy_and_codes(images)
+    assert torch.equal(energies, made.energy(images))
+    assert torch.equal(codes, made.encode(images))
+    pair = models.EBGAN(made, (2, 8, 3 * 9 * 6))
+    assert pair.sample(2).shape == (2, 3, 9, 6)
+    history = training.fit_pair(pair, images, epochs=1, batch_size=3)
+    assert history.train.keys() == {"real", "generated", "hinge"}
+
+
+@pytest.mark.parametrize(
+    ("others", "message"),
+    [
+        (drawn(40, *SHAPE) * 255, "got pixel values from .*; divide by 255: others / 255"),
+        (drawn(40, *SHAPE) * math.nan, "got NaN pixels in 40 of 40 others"),
+        (drawn(40, 1, 4, 5), r"got others of shape \(40, 1, 4, 5\)"),
+        (torch.zeros(40, dtype=torch.int64), r"got others of shape \(40,\)"),
+    ],
+)
+def test_a_critic_is_not_trained_against_what_are_no_images(images, others, message):
+    made = critic()
+    before = weights(made)
+    with pytest.raises(ValueError, match=message):
+        training.fit(made, (images, others), epochs=1)
+    with pytest.raises(ValueError, match=message):
+        made.check(images, others)
+    assert equal(before, weights(made))
+
+
+def test_a_critic_takes_images_alone_or_with_others_and_nothing_else(images):
+    made = critic()
+    assert made.check(images) == (images,)
+    assert made.check(images, images) == (images, images)
+    with pytest.raises(ValueError, match=r"got 3 tensors, expected two.*\(images, others\)"):
+        made.check(images, images, images)
+
+
 def test_others_above_the_margin_leave_no_trace_in_the_gradient(images):
     made = critic(margin=0.0)
     gradients = []
@@ -379,7 +420,7 @@ def test_bad_images_are_an_error_before_anything_is_trained(images):
     assert equal(before, weights(made))
 
 
-@pytest.mark.parametrize("margin", [-1.0, math.nan, math.inf])
+@pytest.mark.parametrize("margin", [-1.0, math.nan, math.inf, "10", None, True])
 def test_a_margin_that_is_no_finite_number_of_at_least_0_is_an_error(margin):
     with pytest.raises(ValueError, match=r"got margin=.*expected a finite number of at least 0"):
         critic(margin=margin)
@@ -393,6 +434,13 @@ def test_a_margin_that_is_no_finite_number_of_at_least_0_is_an_error(margin):
             r"got widths that end with 15, expected 16, the number of pixels in an image of shape \(1, 4, 4\)",
         ),
         (lambda: models.EBGAN(critic(), (2, 8, 16), pulling_away=-1.0), "got pulling_away=-1.0"),
+        (
+            lambda: models.EBGAN(critic(), 16),
+            "got widths 16, expected at least two whole numbers above 0, the code first",
+        ),
+        (lambda: models.EBGAN(critic(), (2, 8, 16), seed=-1), "got seed=-1"),
+        (lambda: pair().sample(0), "got count=0, expected a whole number of at least 1"),
+        (lambda: pair().sample(1, seed=None), "got seed=None"),
         (lambda: models.EBGAN(nn.Linear(16, 16), (2, 8, 16)), "got a Linear as the critic, expected a Critic"),
         (lambda: pair().decode(torch.zeros(3, 5)), "this model's code has 2 numbers"),
     ],
@@ -400,6 +448,17 @@ def test_a_margin_that_is_no_finite_number_of_at_least_0_is_an_error(margin):
 def test_parts_that_make_no_pair_are_an_error(build, message):
     with pytest.raises(ValueError, match=message):
         build()
+
+
+def test_a_pair_is_a_model_whose_two_losses_need_a_loop_of_their_own(images):
+    made = pair()
+    assert made.image_shape == SHAPE
+    assert made.device == torch.device("cpu")
+    assert made.check(images) == (images,)
+    with pytest.raises(ValueError, match="got 2 tensors, expected images alone"):
+        made.check(images, images)
+    with pytest.raises(NotImplementedError, match=r"train it with fit_pair\(pair, images\)"):
+        training.fit(made, images)
 
 
 def test_the_same_seed_builds_the_same_pair_without_touching_the_global_random_state():

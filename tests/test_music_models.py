@@ -84,6 +84,14 @@ def test_an_untrained_model_costs_about_the_logarithm_of_the_number_of_symbols(m
     assert model.loss(windows[:50])["reconstruction"].item() == pytest.approx(expected, rel=0.03)
 
 
+def test_windows_are_checked_before_training_and_nothing_may_come_beside_them(model, windows):
+    assert torch.equal(model.check(windows)[0], windows)
+    with pytest.raises(ValueError, match="got 2 tensors, expected windows alone"):
+        ae.training.fit(model, (windows, windows))
+    with pytest.raises(ValueError, match="outside the soprano's range"):
+        ae.training.fit(model, windows + 30)
+
+
 def test_gradients_reach_every_weight(model, windows):
     model.loss(windows[:8])["total"].backward()
     assert [name for name, weight in model.named_parameters() if weight.grad is None or not weight.grad.any()] == []
@@ -174,8 +182,12 @@ def test_what_are_no_windows_is_refused_with_a_reason(model, bad, message):
         ({"steps": 0}, "got steps=0"),
         ({"latent_dim": 0}, "got latent_dim=0"),
         ({"hidden": -1}, "got hidden=-1"),
+        ({"hidden": 2.5}, "got hidden=2.5, expected a whole number"),
+        ({"steps": True}, "got steps=True"),
+        ({"beta": "1"}, "got beta='1'"),
+        ({"seed": -1}, "got seed=-1"),
         ({"beta": -0.1}, "got beta=-0.1"),
-        ({"word_dropout": 1.5}, "got word_dropout=1.5"),
+        ({"word_dropout": 1.5}, "got word_dropout=1.5, expected a finite number of at least 0 and at most 1"),
     ],
 )
 def test_impossible_settings_are_refused(settings, message):

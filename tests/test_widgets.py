@@ -60,10 +60,28 @@ def test_the_numbers_beside_the_weights_are_those_of_the_rounded_network(network
 @pytest.mark.parametrize(
     ("model", "labels", "message"),
     [
-        (ae.models.DenseAutoencoder((784, 16, 3)), None, "latent_dim=3, expected a DenseAutoencoder or a VAE"),
-        (ae.models.LinearAutoencoder(2), None, "got LinearAutoencoder"),
-        (ae.models.VAE((784, 16, 2), activation=torch.nn.Tanh), None, "with Tanh, expected linear layers"),
-        (ae.models.VAE((784, 16, 2)), torch.zeros(3), r"labels of shape \(3,\) for"),
+        (ae.models.DenseAutoencoder((784, 16, 3)), None, "got a DenseAutoencoder with latent_dim=3, expected 2"),
+        (
+            ae.models.LinearAutoencoder(2),
+            None,
+            "got a LinearAutoencoder, expected a DenseAutoencoder or a VAE and no sub",
+        ),
+        (ae.models.BinarizedVAE((784, 16, 2)), None, "got a BinarizedVAE, expected .* and no subclass"),
+        (
+            ae.models.VAE(ae.models.convolutional((2,), latent_dim=2)),
+            None,
+            "got networks with Unflatten, expected dense",
+        ),
+        (ae.models.ConvVAE((2,), latent_dim=2), None, "got a ConvVAE, expected"),
+        (ae.models.VAE((784, 16, 2), activation=torch.nn.Tanh), None, "with Tanh, expected dense ones: linear layers"),
+        (
+            ae.models.VAE((192, 16, 2), image_shape=(3, 8, 8)),
+            None,
+            r"got a VAE of images of shape \(3, 8, 8\), expected \(1, 28, 28\)",
+        ),
+        (torch.nn.Linear(2, 2), None, "got a Linear, expected a DenseAutoencoder or a VAE"),
+        (ae.models.VAE((784, 16, 2)), torch.zeros(3), r"labels of .*shape \(3,\), expected one label .* int64"),
+        (ae.models.VAE((784, 16, 2)), [1, 2, 3], "got list as labels"),
     ],
 )
 def test_what_cannot_be_exported_is_refused_with_a_reason(digits, model, labels, message):
