@@ -108,22 +108,18 @@ def test_a_patch_holds_its_square_of_every_colour_and_makes_up_the_image_again(r
 @pytest.mark.parametrize(
     ("cut", "message"),
     [
-        (
-            lambda: models.to_patches(torch.rand(2, 1, 30, 28)),
-            r"got images of shape \(2, 1, 30, 28\), .* multiples of 4",
-        ),
+        (lambda: models.to_patches(torch.rand(2, 1, 30, 28)), r"got \(2, 1, 30, 28\), .* sides are multiples of 4"),
         (
             lambda: models.to_patches(torch.rand(2, 28, 28)),
-            r"got images of shape \(2, 28, 28\), expected \(N, channels",
+            r"got \(2, 28, 28\), expected a tensor \(N, channels, H, W\)",
         ),
+        (lambda: models.to_patches([[0.5]]), r"got list, expected a tensor \(N, channels, H, W\)"),
         (lambda: models.to_patches(torch.rand(2, 1, 28, 28), 0), "got size=0"),
-        (
-            lambda: models.to_images(torch.rand(2, 6, 48)),
-            r"got patches of shape \(2, 6, 48\), .* image of shape \(1, 28",
-        ),
-        (lambda: models.to_images(torch.rand(2, 49, 16), (1, 30, 28)), r"shape \(1, 30, 28\)"),
-        (lambda: models.to_images(torch.rand(2, 49, 0)), r"got patches of shape \(2, 49, 0\)"),
-        (lambda: models.to_images(torch.rand(49, 16)), r"got patches of shape \(49, 16\)"),
+        (lambda: models.to_images(torch.rand(2, 6, 48)), r"got \(2, 6, 48\), .* images of shape \(1, 28, 28\)"),
+        (lambda: models.to_images(torch.rand(2, 49, 16), (1, 30, 28)), r"images of shape \(1, 30, 28\)"),
+        (lambda: models.to_images(torch.rand(2, 49, 0)), r"got \(2, 49, 0\)"),
+        (lambda: models.to_images(torch.rand(49, 16)), r"got \(49, 16\)"),
+        (lambda: models.to_images([[0.5]]), r"got list, expected a tensor \(N, rows"),
         (lambda: models.to_images(torch.rand(2, 49, 16), (28, 28)), r"got image_shape \(28, 28\), expected at least 3"),
         (lambda: models.to_images(torch.rand(2, 49, 16), 7), "got image_shape 7, expected"),
     ],
