@@ -109,6 +109,30 @@ def device(value: str | torch.device) -> torch.device:
     return torch.device("cuda", torch.cuda.current_device() if found.index is None else found.index)
 
 
+def device(value: str | torch.device) -> torch.device:
+    """Return a device with its number; "auto" is a CUDA device if there is one, else the CPU.
+
+    Raises:
+        ValueError: if there is no such device here, or it is neither the CPU nor a CUDA device.
+    """
+    expected = "expected 'auto', 'cpu' or 'cuda'"
+    try:
+        found = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if value == "auto" else value)
+    except (RuntimeError, TypeError):
+        raise ValueError(f"got device={value!r}, {expected}") from None
+    if found.type not in ("cpu", "cuda"):
+        raise ValueError(
+            f"got device={value!r}, {expected}: on others the seed would not reach a model's noise, and no run could "
+            "be repeated"
+        )
+    if found.type == "cpu":
+        return found
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if (found.index or 0) >= count:
+        raise ValueError(f"got device={value!r}, but torch finds {count} CUDA devices here; use device='auto'")
+    return torch.device("cuda", torch.cuda.current_device() if found.index is None else found.index)
+
+
 def same_shape(first: Tensor, second: Tensor, names: str = "shapes") -> None:
     """Check that two tensors have one shape: torch would broadcast (N, 784) and (N, 1, 28, 28) into something huge.
 
@@ -318,6 +342,64 @@ def terms(loss: dict[str, Tensor]) -> dict[str, float]:
         raise ValueError(f'got a "total" through which no gradient flows, {expected}; {hint}')
     together = torch.stack([term.detach().to(total.device).reshape(()) for term in loss.values()])
     return dict(zip(loss, together.tolist(), strict=True))
+
+
+def tensors(data: Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """Return one tensor, or several of equal length, as a tuple: what a loss takes, of which more is not known here.
+
+    Raises:
+        ValueError: for anything else; the message says what came, what was expected and what to do.
+    """
+    expected = "expected one tensor of all images, or a tuple (images, labels, …)"
+    if hasattr(data, "train_images"):
+        raise ValueError(f"got a whole {type(data).__name__}, {expected}; use its train_images")
+    if not isinstance(data, Tensor | tuple | list):
+        hint = "batches are made here: torch.stack([image for image, label in dataset]) makes one tensor"
+        if hasattr(data, "__array__"):
+            hint = "use torch.as_tensor(…)"
+        raise ValueError(f"got {type(data).__name__}, {expected}; {hint}")
+    data = (data,) if isinstance(data, Tensor) else tuple(data)
+    if not data:
+        raise ValueError(f"got an empty tuple, {expected}")
+    for number, each in enumerate(data):
+        what = "beside the images" if number else "as the images"
+        if not isinstance(each, Tensor):
+            raise ValueError(f"got {type(each).__name__} {what}, expected a tensor; use torch.as_tensor(…)")
+        if each.dim() == 0:
+            raise ValueError(f"got a single number {what}, expected a tensor with a row for each image")
+        if len(each) != len(data[0]):
+            raise ValueError(
+                f"got {len(data[0]):,} images but {len(each):,} rows beside them, expected as many of each"
+            )
+    return data
+
+
+def terms(loss: dict[str, Tensor]) -> dict[str, float]:
+    """Return what a model's `loss` returned as numbers, all of which are fetched from the device at once.
+
+    Raises:
+        ValueError: if it is no dictionary of scalars with a "total", through which a gradient flows while any does.
+    """
+    expected = 'expected loss to return {"total": …, …}, scalar tensors by name, of which "total" is minimised'
+    if not isinstance(loss, dict):
+        raise ValueError(f'got {type(loss).__name__}, {expected}; return {{"total": …}}')
+    if "total" not in loss:
+        raise ValueError(f'got the terms {list(loss)}, {expected}; add "total", the sum of the terms')
+    for name, term in loss.items():
+        if not isinstance(term, Tensor):
+            hint = "leave out .item() and float(…), which cut the gradient off"
+            raise ValueError(f"got {type(term).__name__} as {name!r}, {expected}; {hint}")
+        if term.numel() != 1:
+            hint = "sum over pixels or dimensions, then take the .mean() over images"
+            raise ValueError(f"got the shape {tuple(term.shape)} as {name!r}, {expected}; {hint}")
+    total = loss["total"]
+    if torch.is_grad_enabled() and not total.requires_grad:
+        hint = "compute it from the weights, without .detach(), .item() or no_grad"
+        raise ValueError(f'got a "total" through which no gradient flows, {expected}; {hint}')
+    fetched = loss.values()
+    if total.is_cuda:  # one wait for the device, not one for each term; on the CPU that would only cost time
+        fetched = torch.stack([term.detach().to(total.device).reshape(()) for term in fetched]).cpu()
+    return {name: number.item() for name, number in zip(loss, fetched, strict=True)}
 
 
 def pair(data: tuple[Tensor, ...], names: str) -> tuple[Tensor, Tensor]:

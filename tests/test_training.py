@@ -17,7 +17,7 @@ from same_weights import equal, weights
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from aecourse import book, checkpoint, models, training
+from aecourse import book, checkpoint, checks, models, training
 
 SHAPE = (1, 4, 4)
 
@@ -94,15 +94,13 @@ def test_the_loop_shows_the_terms_of_a_batch_before_it_moves_the_weights(images)
     assert not equal(weights(model), untouched)
 
 
-def test_all_terms_of_a_step_are_fetched_from_the_device_at_once(images, monkeypatch):
-    fetched = []
-    monkeypatch.setattr(torch.Tensor, "item", lambda tensor: pytest.fail("a term was fetched by itself"))
-    monkeypatch.setattr(
-        torch, "stack", lambda tensors, plain=torch.stack: fetched.append(len(tensors)) or plain(tensors)
-    )
-    terms = {"total": images.mean(), "first": images.sum(), "second": images.max()}
-    fit(Stub(lambda images, call: terms), images, epochs=2)
-    assert fetched == [3] * 8  # 2 epochs of 4 steps
+def test_all_terms_of_a_step_are_fetched_from_a_gpu_at_once(monkeypatch):
+    weight, waits = nn.Parameter(torch.ones(())), []
+    terms = {"total": weight * 2, "first": torch.tensor([3.0]), "second": weight.detach() * 4}
+    monkeypatch.setattr(torch.Tensor, "is_cuda", True)
+    monkeypatch.setattr(torch.Tensor, "cpu", lambda tensor, plain=torch.Tensor.cpu: waits.append(1) or plain(tensor))
+    assert checks.terms(terms) == {"total": 2, "first": 3, "second": 4}
+    assert len(waits) == 1
 
 
 def test_the_same_seed_gives_the_same_weights_and_history_bit_for_bit(images):
