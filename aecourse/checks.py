@@ -340,62 +340,6 @@ def terms(loss: dict[str, Tensor]) -> dict[str, float]:
     if torch.is_grad_enabled() and not total.requires_grad:
         hint = "compute it from the weights, without .detach(), .item() or no_grad"
         raise ValueError(f'got a "total" through which no gradient flows, {expected}; {hint}')
-    together = torch.stack([term.detach().to(total.device).reshape(()) for term in loss.values()])
-    return dict(zip(loss, together.tolist(), strict=True))
-
-
-def tensors(data: Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    """Return one tensor, or several of equal length, as a tuple: what a loss takes, of which more is not known here.
-
-    Raises:
-        ValueError: for anything else; the message says what came, what was expected and what to do.
-    """
-    expected = "expected one tensor of all images, or a tuple (images, labels, …)"
-    if hasattr(data, "train_images"):
-        raise ValueError(f"got a whole {type(data).__name__}, {expected}; use its train_images")
-    if not isinstance(data, Tensor | tuple | list):
-        hint = "batches are made here: torch.stack([image for image, label in dataset]) makes one tensor"
-        if hasattr(data, "__array__"):
-            hint = "use torch.as_tensor(…)"
-        raise ValueError(f"got {type(data).__name__}, {expected}; {hint}")
-    data = (data,) if isinstance(data, Tensor) else tuple(data)
-    if not data:
-        raise ValueError(f"got an empty tuple, {expected}")
-    for number, each in enumerate(data):
-        what = "beside the images" if number else "as the images"
-        if not isinstance(each, Tensor):
-            raise ValueError(f"got {type(each).__name__} {what}, expected a tensor; use torch.as_tensor(…)")
-        if each.dim() == 0:
-            raise ValueError(f"got a single number {what}, expected a tensor with a row for each image")
-        if len(each) != len(data[0]):
-            raise ValueError(
-                f"got {len(data[0]):,} images but {len(each):,} rows beside them, expected as many of each"
-            )
-    return data
-
-
-def terms(loss: dict[str, Tensor]) -> dict[str, float]:
-    """Return what a model's `loss` returned as numbers, all of which are fetched from the device at once.
-
-    Raises:
-        ValueError: if it is no dictionary of scalars with a "total", through which a gradient flows while any does.
-    """
-    expected = 'expected loss to return {"total": …, …}, scalar tensors by name, of which "total" is minimised'
-    if not isinstance(loss, dict):
-        raise ValueError(f'got {type(loss).__name__}, {expected}; return {{"total": …}}')
-    if "total" not in loss:
-        raise ValueError(f'got the terms {list(loss)}, {expected}; add "total", the sum of the terms')
-    for name, term in loss.items():
-        if not isinstance(term, Tensor):
-            hint = "leave out .item() and float(…), which cut the gradient off"
-            raise ValueError(f"got {type(term).__name__} as {name!r}, {expected}; {hint}")
-        if term.numel() != 1:
-            hint = "sum over pixels or dimensions, then take the .mean() over images"
-            raise ValueError(f"got the shape {tuple(term.shape)} as {name!r}, {expected}; {hint}")
-    total = loss["total"]
-    if torch.is_grad_enabled() and not total.requires_grad:
-        hint = "compute it from the weights, without .detach(), .item() or no_grad"
-        raise ValueError(f'got a "total" through which no gradient flows, {expected}; {hint}')
     fetched = loss.values()
     if total.is_cuda:  # one wait for the device, not one for each term; on the CPU that would only cost time
         fetched = torch.stack([term.detach().to(total.device).reshape(()) for term in fetched]).cpu()
@@ -436,3 +380,40 @@ def labels(labels: Tensor, rows: int, classes: int) -> Tensor:
         low, high = int(labels.min()), int(labels.max())
         raise ValueError(f"got labels from {low} to {high}, expected {expected}; drop the others, or make more classes")
     return labels
+
+
+def floats(name: str, values: Tensor, shape: str | None = None) -> Tensor:
+    """Return `values` unchanged if they are a tensor of finite floating-point numbers.
+
+    Args:
+        name: what they are called, in the plural.
+        shape: a name for each dimension, such as "(N, k)"; without it there may be any number.
+
+    Raises:
+        ValueError: for anything else; the message says what came, what was expected and what to do.
+    """
+    expected = f"{name} of shape {shape}, finite floating-point numbers" if shape else f"finite floating-point {name}"
+    if not isinstance(values, Tensor):
+        raise ValueError(f"got {type(values).__name__} as {name}, expected {expected}; use torch.tensor(…)")
+    if not values.is_floating_point():
+        hint = "use .float() / 255" if values.dtype == torch.uint8 else "call .float()"
+        raise ValueError(f"got {name} of dtype {values.dtype}, expected {expected}; {hint}")
+    if values.numel() == 0 or (shape and values.dim() != shape.count(",") + 1 - shape.count(",)")):
+        raise ValueError(f"got {name} of shape {tuple(values.shape)}, expected {expected}; reshape or choose others")
+    if not torch.isfinite(values).all():
+        raise ValueError(f"got {name} with NaN or infinity, expected {expected}; drop or repair them")
+    return values
+
+
+def grey(name: str, images: Tensor) -> Tensor:
+    """Return `images` unchanged if they are floats on the scale from black, 0, to white, 1.
+
+    A linear decoder may leave [0, 1] a little; what never falls below 0 and goes past 2 is on another scale.
+
+    Raises:
+        ValueError: for anything else; the message says what came, what was expected and what to do.
+    """
+    low, high = (float(value) for value in torch.aminmax(floats(name, images).detach()))
+    if low >= 0 and high > 2:
+        raise ValueError(f"got {name} from {low:g} to {high:g}, expected grey levels from 0 to 1; divide by 255")
+    return images

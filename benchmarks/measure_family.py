@@ -80,7 +80,7 @@ def variational(model: nn.Module, images: Tensor, seed: int) -> Trained:
     """Return a trained VAE: it also draws from its prior, and its ELBO is a number of bits."""
     return autoencoder(model, ae.data.binarize(images, seed=seed), seed)._replace(
         draw=lambda n, s: ae.evaluate.decode(model, noise(n, model.latent_dim, s)),
-        bits=lambda binary, labels: -ae.evaluate.elbo(model, binary)["elbo"] / math.log(2),
+        bits=lambda binary, labels: -ae.evaluate.elbo(model, binary)["elbo"] / ae.coding.NATS_PER_BIT,
     )
 
 
@@ -92,14 +92,9 @@ def symbolic(model: nn.Module, images: Tensor, seed: int) -> Trained:
     prior = ae.models.CodePrior(model.positions, model.codebook_size, seed=seed)
     seconds = fitted(prior, symbols, seed)
 
-    @torch.no_grad()
     def bits(binary: Tensor, labels: Tensor) -> float:
-        nats = 0.0
-        for batch in binary.split(1000):
-            code = model.encode(batch)
-            pixels = model.likelihood(code).log_prob(batch.flatten(1)).sum()
-            nats -= float(pixels + prior.log_prob(code).sum())
-        return nats / len(binary) / math.log(2)
+        code = ae.evaluate.encode(model, binary)
+        return ae.evaluate.prior_bits(prior, code) + ae.evaluate.pixel_bits(model, code, binary)
 
     return trained._replace(
         networks=(model, prior),
@@ -240,8 +235,7 @@ def conditional(images: Tensor, labels: Tensor, seed: int) -> Trained:
         return model(x, y)
 
     def bits(binary: Tensor, y: Tensor) -> float:
-        terms = ae.training.mean_loss(model, (binary, y))
-        return (terms["reconstruction"] + terms["kl"]) / math.log(2) + math.log2(10)
+        return -ae.evaluate.elbo(model, binary, labels=y)["elbo"] / ae.coding.NATS_PER_BIT + math.log2(10)
 
     return Trained((model,), seconds, code, copy, draw, bits)
 

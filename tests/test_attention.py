@@ -201,12 +201,11 @@ def test_a_patch_autoencoder_learns_which_column_is_bright():
 def test_the_mean_distance_of_two_patches_is_that_of_a_loop():
     places = [(row, column) for row in range(7) for column in range(7)]
     loop = np.mean([math.dist(a, b) for a in places for b in places])
-    assert evaluate.patch_distances().mean().item() == pytest.approx(loop, rel=1e-6)
+    assert evaluate.attention_distance(torch.full((49, 49), 1 / 49)).item() == pytest.approx(loop, rel=1e-6)
 
 
-def test_looking_everywhere_and_looking_at_oneself_have_known_distances():
+def test_looking_at_oneself_and_looking_everywhere_stay_within_known_shares_of_the_neighbours():
     everywhere, oneself = torch.full((49, 49), 1 / 49), torch.eye(49)
-    assert evaluate.attention_distance(everywhere).item() == pytest.approx(evaluate.patch_distances().mean().item())
     assert evaluate.attention_distance(oneself).item() == 0
     assert evaluate.neighbour_share(everywhere).item() == pytest.approx(19**2 / 49**2)
     assert evaluate.neighbour_share(oneself).item() == pytest.approx(1)
@@ -246,6 +245,42 @@ def test_an_image_with_its_own_maps_is_encoded_as_before_and_with_others_is_not(
     torch.testing.assert_close(evaluate.encode_with_maps(model, image, own), model.encode(image).detach())
     flat = torch.full_like(own, 1 / 49)
     assert not torch.allclose(evaluate.encode_with_maps(model, image, flat), model.encode(image), atol=1e-4)
+
+
+def test_attention_is_looked_at_a_batch_of_images_at_a_time(random):
+    images = torch.rand(7, 1, 28, 28, generator=random)
+    model = models.PatchAutoencoder(3, width=8, heads=2)
+    every = evaluate.attention_maps(model, images)
+    codes = evaluate.encode_with_maps(model, images, every.mean(1))
+    sizes, tokens = [], model.tokens
+    model.tokens = lambda batch: sizes.append(len(batch)) or tokens(batch)
+    torch.testing.assert_close(evaluate.attention_maps(model, images, batch_size=3), every)
+    torch.testing.assert_close(evaluate.encode_with_maps(model, images, every.mean(1), batch_size=3), codes)
+    assert sizes == [3, 3, 1] * 2
+    evaluate.attention_maps(model, images.repeat(100, 1, 1, 1))
+    assert max(sizes[6:]) <= 500
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
+def test_maps_on_the_cpu_are_taken_to_a_model_on_a_gpu(random):
+    images = torch.rand(2, 1, 28, 28, generator=random)
+    model = models.PatchAutoencoder(3, width=8, heads=2).cuda()
+    maps = evaluate.attention_maps(model, images).mean(1)
+    assert evaluate.encode_with_maps(model, images, maps).device.type == "cpu"
+
+
+def test_patches_of_an_image_that_is_no_square_are_as_far_apart_as_their_rows_say():
+    places = [(row, column) for row in range(2) for column in range(5)]
+    loop = np.mean([math.dist(a, b) for a in places for b in places])
+    everywhere = torch.full((3, 10, 10), 0.1)
+    assert evaluate.attention_distance(everywhere, across=5).tolist() == pytest.approx([loop] * 3)
+    near = np.mean([math.dist(a, b) < 1.5 for a in places for b in places])
+    assert evaluate.neighbour_share(everywhere, across=5).tolist() == pytest.approx([near] * 3)
+    for measure in (evaluate.attention_distance, evaluate.neighbour_share):
+        with pytest.raises(ValueError, match=r"got maps of shape \(3, 10, 10\), .* with across="):
+            measure(everywhere)
+        with pytest.raises(ValueError, match="got maps of shape"):
+            measure(everywhere, across=3)
 
 
 def test_places_close_by_begin_alike():

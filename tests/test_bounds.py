@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from torch.distributions import MultivariateNormal, Normal, kl_divergence
 from torch.special import logsumexp
 
-from aecourse import evaluate, models, training
+from aecourse import evaluate, losses, models, training
+from aecourse.evaluate import bounds
 
 SHAPE = (1, 2, 3)
 PIXELS = 6
@@ -513,8 +514,10 @@ MEASURES = {
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
 @pytest.mark.parametrize("measure", MEASURES)
-def test_every_measure_works_on_a_gpu(measure, trained):
-    MEASURES[measure](copy.deepcopy(trained).cuda(), drawn(1 if measure == "gradients" else 4))
+def test_every_measure_works_on_a_gpu_and_answers_on_the_cpu(measure, trained):
+    found = MEASURES[measure](copy.deepcopy(trained).cuda(), drawn(1 if measure == "gradients" else 4))
+    if measure == "gradients":
+        assert {each.device.type for each in found.values()} == {"cpu"}
 
 
 @pytest.mark.parametrize("measure", MEASURES)
@@ -571,3 +574,182 @@ def test_one_image_has_no_active_units_to_speak_of(trained):
 def test_gradients_are_those_of_one_image(trained):
     with pytest.raises(ValueError, match=r"got 5 images, expected one; take images\[:1\]"):
         evaluate.gradients(trained, drawn(5), draws=5)
+
+
+def test_what_the_gradients_return_was_moved_to_the_cpu(trained, monkeypatch):
+    moved, cpu = [], torch.Tensor.cpu
+    monkeypatch.setattr(torch.Tensor, "cpu", lambda tensor: moved.append(tensor) or cpu(tensor))
+    found = evaluate.gradients(trained, drawn(1), draws=5)
+    assert [id(each) for each in moved] == [id(each) for each in found.values()]
+
+
+# One ELBO for all
+
+
+@pytest.fixture
+def conditional():
+    model = models.ConditionalVAE((PIXELS, 16, 2), classes=3, image_shape=SHAPE, seed=3)
+    labels = torch.arange(64) % 3
+    training.fit(model, (striped(64), labels), epochs=20, lr=0.01, device="cpu")
+    return model
+
+
+@pytest.mark.parametrize("batch_size", [1000, 16])
+def test_the_elbo_of_a_conditional_vae_is_its_loss_given_the_labels(conditional, batch_size):
+    images, labels = drawn(64), torch.arange(64) % 3
+    noise = torch.randn(64, 2, generator=torch.Generator().manual_seed(4))
+    q = conditional.encode(images, labels)
+    likelihood = conditional.likelihood(q.mean + q.stddev * noise, labels)
+    cost = -likelihood.log_prob(images.flatten(1)).sum(1).mean().item()
+    kl = kl_divergence(q, Normal(0.0, 1.0)).sum(1).mean().item()
+    found = evaluate.elbo(conditional, images, labels=labels, seed=4, batch_size=batch_size)
+    assert found["reconstruction"] == pytest.approx(cost, rel=1e-5)
+    assert found["kl"] == pytest.approx(kl, rel=1e-5)
+    assert found["elbo"] == pytest.approx(-cost - kl, rel=1e-5)
+    terms = training.mean_loss(conditional, (images, labels), batch_size=batch_size, seed=4)
+    assert found["elbo"] == pytest.approx(-terms["reconstruction"] - terms["kl"], rel=1e-6)
+    other = evaluate.elbo(conditional, images, labels=(labels + 1) % 3, seed=4, batch_size=batch_size)
+    assert other["elbo"] != found["elbo"]
+
+
+def test_the_posteriors_of_a_conditional_vae_are_those_given_the_labels(conditional):
+    images, labels = drawn(60), torch.arange(60) % 3
+    q = conditional.encode(images, labels)
+    found = evaluate.posterior(conditional, images, labels=labels, batch_size=7)
+    torch.testing.assert_close(found.mean, q.mean.detach())
+    torch.testing.assert_close(found.stddev, q.stddev.detach())
+    per_dimension = evaluate.kl_per_dimension(conditional, images, labels=labels)
+    torch.testing.assert_close(per_dimension, kl_divergence(q, Normal(0.0, 1.0)).mean(0).detach())
+    assert evaluate.active_units(conditional, images, labels=labels) == int((q.mean.var(0) > 0.01).sum())
+    aggregate = evaluate.aggregate_posterior(conditional, images, labels=labels)
+    torch.testing.assert_close(aggregate.mean, q.mean.mean(0).detach())
+
+
+WITH_LABELS = ("posterior", "elbo", "kl_per_dimension", "active_units", "aggregate_posterior")
+
+
+@pytest.mark.parametrize("measure", WITH_LABELS)
+def test_a_conditional_vae_without_labels_is_told_to_bring_them_and_a_vae_to_leave_them_out(measure, trained):
+    conditional = models.ConditionalVAE((PIXELS, 2), classes=3, image_shape=SHAPE)
+    with pytest.raises(ValueError, match=r"got no labels, but a ConditionalVAE .* pass labels="):
+        MEASURES[measure](conditional, drawn(4))
+    with pytest.raises(ValueError, match=r"got labels from 3 to 3"):
+        getattr(evaluate, measure)(conditional, drawn(4), labels=torch.full((4,), 3))
+    with pytest.raises(ValueError, match="got labels, but a VAE takes none"):
+        getattr(evaluate, measure)(trained, drawn(4), labels=torch.zeros(4, dtype=torch.int64))
+
+
+@pytest.mark.parametrize("measure", sorted({*MEASURES} - {*WITH_LABELS}))
+def test_what_takes_no_labels_says_of_a_conditional_vae_what_does(measure):
+    conditional = models.ConditionalVAE((PIXELS, 2), classes=3, image_shape=SHAPE)
+    with pytest.raises(ValueError, match=r"got a ConditionalVAE, which takes labels, .* elbo"):
+        MEASURES[measure](conditional, drawn(1))
+
+
+def test_the_elbo_of_a_gumbel_autoencoder_is_the_categorical_one_and_only_its():
+    model = models.GumbelAutoencoder(positions=2, seed=1)
+    images = torch.rand(30, 1, 28, 28, generator=torch.Generator().manual_seed(0)).round()
+    assert evaluate.elbo(model, images, draws=3, seed=2) == evaluate.categorical_elbo(model, images, draws=3, seed=2)
+    with pytest.raises(ValueError, match="got a VAE, expected a GumbelAutoencoder; of other models use elbo"):
+        evaluate.categorical_elbo(models.VAE(), images)
+
+
+def test_a_reader_who_writes_the_methods_of_a_vae_needs_not_inherit_from_it(images):
+    inner = wrong()
+
+    class Own(models.Model):
+        latent_dim, image_shape = 2, SHAPE
+
+        def __init__(self):
+            super().__init__()
+            self.inner, self.mu_log_var, self.likelihood = inner, inner.mu_log_var, inner.likelihood
+
+    assert evaluate.elbo(Own(), images) == evaluate.elbo(inner, images)
+    assert torch.equal(evaluate.kl_per_dimension(Own(), images), evaluate.kl_per_dimension(inner, images))
+    bound = evaluate.log_likelihood(Own(), images[:5], samples=3)
+    assert torch.equal(bound, evaluate.log_likelihood(inner, images[:5], samples=3))
+
+
+def test_the_elbo_leaves_every_layer_in_the_mode_in_which_it_was(trained):
+    model = copy.deepcopy(trained)
+    model.train()
+    model.encoder[0].eval()
+    evaluate.elbo(model, drawn(3))
+    assert model.training
+    assert [layer.training for layer in model.encoder][:2] == [False, True]
+
+
+# Clouds so small that their spread is no float
+
+
+@pytest.mark.parametrize("log_var", [-150.0, -180.0, -300.0, -2000.0])
+def test_the_kl_is_that_of_the_elbo_however_small_the_spread(images, log_var):
+    model = Known([1.0, 0.0], [0.0, log_var])
+    per_dimension = evaluate.kl_per_dimension(model, images)
+    assert per_dimension[1].item() == pytest.approx(-(1 + log_var) / 2, rel=1e-5)
+    assert per_dimension.sum().item() == pytest.approx(evaluate.elbo(model, images)["kl"], rel=1e-5)
+
+
+@pytest.mark.parametrize("log_var", [-120.0, -300.0])
+def test_the_bound_is_that_of_the_elbo_however_small_the_spread(images, log_var):
+    """The code is its mean then, so nothing but ε is random: log w = log p(x|z) + ½ (ε² + log σ² − z²)."""
+    model = Known([1.0, 0.0], [log_var, log_var])
+    found = evaluate.log_likelihood(model, images, samples=1)
+    assert torch.isfinite(found).all()
+    noise = 2**0.5 * 2**0.5 / len(images) ** 0.5  # of ½ ε² in two dimensions
+    assert found.mean().item() == pytest.approx(evaluate.elbo(model, images)["elbo"], abs=4 * noise)
+
+
+def test_numbers_of_clouds_of_a_usual_size_come_from_their_spread_as_ever(images, trained):
+    q = trained.encode(images)
+    expected = losses.gaussian_kl(q.mean, 2 * q.stddev.log()).mean(0).detach()
+    assert torch.equal(evaluate.kl_per_dimension(trained, images), expected)
+
+
+# Any number of points
+
+
+def test_the_mmd_looks_at_a_block_of_pairs_at_a_time(monkeypatch):
+    generator = torch.Generator().manual_seed(33)
+    first, second = torch.randn(97, 3, generator=generator), torch.randn(61, 3, generator=generator)
+    whole = evaluate.mmd(first, second)
+    sizes, kernel = [], bounds.rbf_kernel
+
+    def watched(a, b=None, **settings):
+        sizes.append((len(a), len(a if b is None else b)))
+        return kernel(a, b, **settings)
+
+    monkeypatch.setattr(bounds, "rbf_kernel", watched)
+    monkeypatch.setattr(bounds, "BLOCK", 10)
+    assert evaluate.mmd(first, second) == pytest.approx(whole, abs=1e-6)
+    assert max(max(pair) for pair in sizes) == 10
+    assert sum(n * m for n, m in sizes) == 97**2 + 61**2 + 97 * 61
+
+
+def test_up_to_2000_points_the_mmd_is_one_block():
+    points = torch.randn(2000, 2, generator=torch.Generator().manual_seed(34))
+    other = torch.randn(100, 2, generator=torch.Generator().manual_seed(35))
+    within = []
+    for sample in (points.numpy(), other.numpy()):
+        kernel = bounds.rbf_kernel(sample, gamma=0.25)
+        within.append((kernel.sum() - kernel.trace()) / (len(sample) * (len(sample) - 1)))
+    between = bounds.rbf_kernel(points.numpy(), other.numpy(), gamma=0.25).mean()
+    assert evaluate.mmd(points, other) == float(0.0 + within[0] + within[1] - 2 * between)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda model: evaluate.elbo(model, drawn(2), seed=-1), "got seed=-1"),
+        (lambda model: evaluate.log_likelihood(model, drawn(2), samples=2, seed=2.0), "got seed=2.0"),
+        (lambda model: evaluate.gradients(model, drawn(1), draws=2, seed=True), "got seed=True"),
+        (lambda model: evaluate.aggregate_posterior(model, drawn(2), seed=-1), "got seed=-1"),
+        (lambda model: evaluate.active_units(model, drawn(2), threshold=-0.1), "got threshold=-0.1"),
+        (lambda model: evaluate.active_units(model, drawn(2), threshold=math.nan), "got threshold=nan"),
+        (lambda model: evaluate.elbo(model, drawn(2), batch_size=True), "got batch_size=True"),
+        (lambda model: evaluate.mmd(drawn(2).flatten(1) / 0, drawn(2).flatten(1)), "got samples with NaN"),
+    ],
+)
+def test_a_setting_that_makes_no_sense_is_an_error(call, message, trained):
+    with pytest.raises(ValueError, match=message):
+        call(trained)

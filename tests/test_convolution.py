@@ -1,5 +1,6 @@
 """Convolutional autoencoders against convolution by hand, and what is measured on them against arithmetic."""
 
+import copy
 import itertools
 from collections import Counter
 
@@ -57,6 +58,16 @@ def test_the_multiply_adds_are_as_many_as_counted_by_hand():
     decoder = 3 * 196 + 14 * 14 * 4 * 9 * 2 + 28 * 28 * 2 * 9
     assert evaluate.multiply_adds(models.ConvAutoencoder((2, 4), latent_dim=3)) == encoder + decoder
     assert evaluate.multiply_adds(models.DenseAutoencoder((784, 20, 3))) == 2 * (784 * 20 + 20 * 3)
+
+
+def test_the_multiply_adds_of_a_unet_are_counted_and_it_learns_nothing_from_being_counted():
+    model = models.UNet((2, 4), image_shape=(3, 8, 8))
+    before = copy.deepcopy(model.state_dict())
+    down, middle = 64 * 27 * 2, 16 * 9 * (2 * 2 + 2 * 4)
+    up = 64 * 9 * (2 + 4) * 2 + 64 * 2 * 3
+    assert evaluate.multiply_adds(model) == down + middle + up
+    assert model.training
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
 
 
 def test_a_convolution_of_a_moved_image_is_the_moved_convolution(images):
@@ -204,6 +215,21 @@ def test_the_resized_way_up_repeats_pixels_before_it_filters(small, large):
     maps = torch.rand(2, 1, *small, generator=torch.Generator().manual_seed(3))
     rows, columns = (torch.arange(big) * little // big for little, big in zip(small, large, strict=True))
     torch.testing.assert_close(layer(maps).detach(), maps[:, :, rows][..., columns])
+
+
+def test_feature_maps_were_moved_to_the_cpu(images, monkeypatch):
+    moved, cpu = [], torch.Tensor.cpu
+    monkeypatch.setattr(torch.Tensor, "cpu", lambda tensor: moved.append(tensor) or cpu(tensor))
+    maps = evaluate.feature_maps(models.ConvAutoencoder((2, 5)).encoder, images.flatten(1))
+    assert [id(each) for each in moved] == [id(each) for each in maps]
+    assert evaluate.feature_maps(nn.Sequential(nn.ReLU()), images)[0].shape == images.shape
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
+def test_what_a_layer_sees_on_a_gpu_is_told_on_the_cpu(images):
+    model = models.ConvAutoencoder((2, 5)).cuda()
+    assert {each.device.type for each in evaluate.feature_maps(model.encoder, images.flatten(1))} == {"cpu"}
+    assert evaluate.receptive_field(model.encoder).device.type == "cpu"
 
 
 def test_a_convolutional_autoencoder_learns_stripes():

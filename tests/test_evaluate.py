@@ -2,7 +2,9 @@
 
 import itertools
 import math
+import re
 
+import fingerprint
 import numpy as np
 import pytest
 import torch
@@ -59,7 +61,7 @@ def test_what_are_no_images_cannot_be_encoded(images, measure, bad):
         measure(models.LinearAutoencoder(3, image_shape=(1, 5, 5)), spoil(images))
 
 
-@pytest.mark.parametrize("batch_size", [0, -5, 2.5])
+@pytest.mark.parametrize("batch_size", [0, -5, 2.5, True])
 def test_a_batch_size_that_is_no_whole_number_above_0_is_an_error(images, batch_size):
     model = models.LinearAutoencoder(3, image_shape=(1, 5, 5))
     with pytest.raises(ValueError, match=f"got batch_size={batch_size}, expected a whole number of at least 1"):
@@ -75,7 +77,7 @@ def test_squared_errors_equal_hand_calculation():
 
 
 def test_squared_errors_of_shapes_that_differ_are_an_error(images):
-    with pytest.raises(ValueError, match=r"\(40, 1, 5, 5\) and reconstructions of shape \(40, 25\)"):
+    with pytest.raises(ValueError, match=r"got images and reconstructions of shape \(40, 1, 5, 5\) and \(40, 25\)"):
         evaluate.squared_errors(images, images.flatten(1))
 
 
@@ -317,3 +319,302 @@ def test_a_probe_sees_exactly_per_class_points_of_each_class(random, monkeypatch
     monkeypatch.setattr(LogisticRegression, "fit", lambda self, x, y: (seen.extend(y.tolist()), fit(self, x, y))[1])
     evaluate.probe_accuracy(points, labels, points, labels, per_class=7)
     assert sorted(seen) == [0] * 7 + [1] * 7 + [2] * 7
+
+
+# Labels beside the images, and models of another kind
+
+
+@pytest.fixture
+def conditional():
+    return models.ConditionalVAE((25, 8, 3), classes=4, image_shape=(1, 5, 5))
+
+
+def test_a_conditional_model_is_measured_with_labels_beside_the_images_whatever_the_batch_size(images, conditional):
+    labels = torch.arange(40) % 4
+    codes = evaluate.encode(conditional, images, labels=labels, batch_size=7)
+    torch.testing.assert_close(codes, conditional.encode(images, labels).mean.detach())
+    drawn = evaluate.decode(conditional, codes, labels=labels, batch_size=7)
+    torch.testing.assert_close(drawn, conditional.decode(codes, labels).detach())
+    torch.testing.assert_close(evaluate.reconstruct(conditional, images, labels=labels), drawn)
+    other = evaluate.reconstruct(conditional, images, labels=(labels + 1) % 4)
+    assert (other - drawn).abs().max() > 1e-3
+
+
+def test_labels_that_are_missing_or_not_wanted_or_too_few_are_an_error_that_says_so(images, conditional):
+    plain = models.LinearAutoencoder(3, image_shape=(1, 5, 5))
+    for measure in (evaluate.encode, evaluate.reconstruct):
+        with pytest.raises(ValueError, match=r"got no labels, but a ConditionalVAE .* pass labels="):
+            measure(conditional, images)
+        with pytest.raises(ValueError, match="got labels, but a LinearAutoencoder takes none"):
+            measure(plain, images, labels=torch.zeros(40, dtype=torch.int64))
+        with pytest.raises(ValueError, match="got 40 and 39 rows, expected as many of each"):
+            measure(conditional, images, labels=torch.zeros(39, dtype=torch.int64))
+    with pytest.raises(ValueError, match="got no labels"):
+        evaluate.decode(conditional, torch.zeros(40, 3))
+
+
+def test_what_neither_encodes_nor_decodes_is_an_error_that_says_so(images):
+    with pytest.raises(ValueError, match="got a UNet, expected a model with a method 'encode'"):
+        evaluate.encode(models.UNet((2, 3), image_shape=(1, 5, 5)), images)
+    with pytest.raises(ValueError, match="got a UNet, expected a model with a method 'decode'"):
+        evaluate.decode(models.UNet((2, 3), image_shape=(1, 5, 5)), torch.zeros(3, 2))
+
+
+# What the errors of images refuse
+
+
+NO_GREY = {
+    "uint8": (lambda x: (255 * x).to(torch.uint8), r"dtype torch.uint8, expected finite floating-point .* / 255"),
+    "0 to 255": (lambda x: (255 * x).round(), r"from 0 to 255, expected grey levels from 0 to 1; divide by 255"),
+    "NaN": (lambda x: x / 0 * 0, "with NaN or infinity"),
+    "none": (lambda x: x[:0], "of shape"),
+    "NumPy": (lambda x: x.numpy(), "got ndarray"),
+}
+ERRORS = {
+    "squared_errors": evaluate.squared_errors,
+    "psnr": evaluate.psnr,
+    "hidden_errors": lambda x, y: evaluate.hidden_errors(x, y, evaluate.visible_places(6, 4, 2)),
+    "linear_map": lambda x, y: evaluate.linear_map(x, y, x),
+}
+
+
+@pytest.mark.parametrize("bad", NO_GREY)
+@pytest.mark.parametrize("measure", ERRORS)
+def test_an_error_of_what_are_no_grey_levels_is_refused_and_never_a_wrong_number(measure, bad, random):
+    spoil, message = NO_GREY[bad]
+    good = torch.rand(6, 1, 8, 8, generator=random)
+    good[0, 0, 0, :2] = torch.tensor([0.0, 1.0])
+    for pair in ((spoil(good), spoil(good)), *([] if bad == "none" else [(good, spoil(good)), (spoil(good), good)])):
+        with pytest.raises(ValueError, match=message):
+            ERRORS[measure](*pair)
+
+
+def test_a_black_and_a_white_image_of_bytes_differ_by_no_number_at_all():
+    black, white = torch.zeros(2, 1, 2, 2, dtype=torch.uint8), torch.full((2, 1, 2, 2), 255, dtype=torch.uint8)
+    with pytest.raises(ValueError, match="uint8"):  # 255² wraps round to 1
+        evaluate.squared_errors(black, white)
+
+
+def test_a_linear_reconstruction_may_leave_the_scale_a_little(images):
+    rebuilt = 3 * images - 0.5
+    expected = (images - rebuilt).square().sum((1, 2, 3))
+    torch.testing.assert_close(evaluate.squared_errors(images, rebuilt), expected)
+    assert math.isfinite(evaluate.psnr(images, rebuilt))
+
+
+def test_psnr_and_squared_errors_are_one_error(images):
+    rebuilt = images.flip(0)
+    mean = evaluate.squared_errors(images, rebuilt).double().mean().item() / 25
+    assert evaluate.psnr(images, rebuilt) == pytest.approx(-10 * math.log10(mean), rel=1e-6)
+
+
+# Colours
+
+
+def test_errors_and_filters_of_colour_images_are_those_of_their_channels(random):
+    colour, rebuilt = torch.rand(2, 5, 3, 8, 8, generator=random)
+    channels = [(colour[:, c : c + 1], rebuilt[:, c : c + 1]) for c in range(3)]
+    by_channel = sum(evaluate.squared_errors(*pair) for pair in channels)
+    torch.testing.assert_close(evaluate.squared_errors(colour, rebuilt), by_channel)
+    visible = evaluate.visible_places(5, 4, 2)
+    by_channel = sum(evaluate.hidden_errors(*pair, visible) for pair in channels)
+    torch.testing.assert_close(evaluate.hidden_errors(colour, rebuilt, visible), by_channel)
+    for change in (
+        lambda x: evaluate.median_filter(x, 3),
+        lambda x: evaluate.gaussian_blur(x, 1.0),
+        lambda x: evaluate.shift(x, 1, -2),
+    ):
+        assert torch.equal(change(colour), torch.cat([change(channel) for channel, _ in channels], 1))
+    assert evaluate.checkerboard(colour).shape == (5,)
+    assert evaluate.Principal(colour, 3).decode(torch.zeros(1, 3)).shape == (1, 3, 8, 8)
+    assert evaluate.linear_map(colour, rebuilt[:, :1], colour).shape == (5, 1, 8, 8)
+    assert evaluate.nearest_distance(colour, colour).max() < 1e-3
+
+
+@pytest.mark.parametrize("measure", [evaluate.ink, evaluate.slant])
+def test_strokes_are_measured_at_any_size_and_colours_refused_with_the_reason(measure, random):
+    grey = torch.rand(2, 1, 9, 12, generator=random)
+    padded = torch.nn.functional.pad(grey, (8, 8, 8, 11))
+    torch.testing.assert_close(measure(grey), measure(padded), rtol=1e-3, atol=1e-4)
+    with pytest.raises(ValueError, match=r"got images of shape \(2, 3, 9, 12\).* colours have no such weight.*mean\(1"):
+        measure(grey.expand(2, 3, 9, 12))
+
+
+# PCA of few or large images
+
+
+def test_the_components_of_images_with_more_pixels_than_the_covariance_is_good_for_come_from_the_images(random):
+    """The eigenvectors of a covariance of 1,452 pixels take minutes; it has 12 directions at most."""
+    wide = torch.rand(12, 3, 22, 22, generator=random)
+    principal = evaluate.Principal(wide, 5)
+    assert principal.pca.svd_solver == "full"
+    flat = wide.flatten(1).double().numpy()
+    directions = np.linalg.svd(flat - flat.mean(0), full_matrices=False)[2][:5]
+    np.testing.assert_allclose(np.abs(principal.directions.numpy() @ directions.T), np.eye(5), atol=1e-3)
+    digits = torch.rand(12, 1, 28, 28, generator=random)
+    assert evaluate.Principal(digits, 5).pca.svd_solver == "covariance_eigh"
+
+
+def test_there_are_never_more_components_than_images_or_pixels(images):
+    assert evaluate.Principal(images).directions.shape == (25, 25)
+    few = evaluate.Principal(images[:7])
+    assert few.directions.shape == (7, 25)
+    assert few.squared_error(images[:7], 7) == pytest.approx(0, abs=1e-4)
+    with pytest.raises(ValueError, match="got components=0"):
+        evaluate.Principal(images, 0)
+
+
+@pytest.mark.parametrize("components", [-1, 7, 2.0, True])
+def test_coefficients_that_principal_has_not_are_an_error(images, components):
+    principal = evaluate.Principal(images, 6)
+    with pytest.raises(ValueError, match=f"got components={components}, expected a whole number from 0 to 6"):
+        principal.encode(images, components)
+    with pytest.raises(ValueError, match="got components=8"):
+        principal.decode(torch.zeros(2, 8))
+    with pytest.raises(ValueError, match="divide by 255"):
+        principal.encode(images * 255, 2)
+
+
+# Tensors as they come, and settings
+
+
+def bent(*shape):
+    """Return random numbers that were computed from something with a gradient."""
+    return torch.rand(*shape, generator=torch.Generator().manual_seed(3), requires_grad=True) ** 1.0
+
+
+LABELS = torch.arange(30) % 3
+WITH_A_GRADIENT = {
+    "knn_accuracy": lambda: evaluate.knn_accuracy(bent(30, 2), LABELS),
+    "probe_accuracy": lambda: evaluate.probe_accuracy(bent(30, 2), LABELS, bent(30, 2), LABELS, per_class=3),
+    "nearest_distance": lambda: evaluate.nearest_distance(bent(30, 2), bent(4, 2)),
+    "neighbour_turn": lambda: evaluate.neighbour_turn(bent(30, 2), torch.arange(30.0)),
+    "intrinsic_dimension": lambda: evaluate.intrinsic_dimension(bent(30, 2)),
+    "roc_auc": lambda: evaluate.roc_auc(bent(30), bent(4)),
+    "factor_information": lambda: evaluate.factor_information(bent(30, 2), (LABELS[:, None] * bent(1)).detach()),
+    "factors": lambda: evaluate.factor_information(bent(30, 2), bent(30, 2)),
+    "mmd": lambda: evaluate.mmd(bent(30, 2), bent(20, 2)),
+    "Principal": lambda: evaluate.Principal(bent(30, 1, 3, 3), 2).encode(bent(30, 1, 3, 3)),
+    "median_filter": lambda: evaluate.median_filter(bent(3, 1, 5, 5), 3),
+    "gaussian_blur": lambda: evaluate.gaussian_blur(bent(3, 1, 5, 5), 1.0),
+    "pursuit": lambda: evaluate.pursuit(bent(4, 6), bent(3, 6), 2),
+    "classic_dictionary": lambda: evaluate.classic_dictionary(bent(30, 6), 4),
+    "box": lambda: evaluate.box(bent(30, 2), 5),
+    "coverage": lambda: evaluate.coverage(bent(30, 2), bent(30, 2)),
+}
+
+
+@pytest.mark.parametrize("measure", WITH_A_GRADIENT)
+def test_what_was_computed_with_a_gradient_is_measured_as_any_numbers(measure):
+    found = WITH_A_GRADIENT[measure]()
+    assert not getattr(found, "requires_grad", False)
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_codes_and_factors_that_are_no_numbers_tell_nothing_and_are_refused(bad, random):
+    codes, factors = torch.rand(20, 2, generator=random), (torch.arange(20.0) % 2)[:, None]
+    for table in (codes, factors):
+        spoiled = table.clone()
+        spoiled[4] = bad
+        pair = (spoiled, factors) if table is codes else (codes, spoiled)
+        with pytest.raises(ValueError, match=r"got (codes|factors) with NaN or infinity"):
+            evaluate.factor_information(*pair)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: evaluate.knn_accuracy(bent(30, 2), LABELS, neighbours=0), "got neighbours=0"),
+        (lambda: evaluate.knn_accuracy(bent(30, 2), LABELS, folds=1), "got folds=1"),
+        (lambda: evaluate.knn_accuracy(bent(30, 2), LABELS[:9]), r"got 30 points and \(9,\) labels"),
+        (lambda: evaluate.knn_accuracy(bent(30, 2) / 0, LABELS), "got points with NaN or infinity"),
+        (lambda: evaluate.probe_accuracy(*[bent(30, 2), LABELS] * 2, per_class=0), "got per_class=0"),
+        (lambda: evaluate.probe_accuracy(*[bent(30, 2), LABELS] * 2, per_class=2, seed=-1), "got seed=-1"),
+        (
+            lambda: evaluate.probe_accuracy(bent(30, 2), LABELS[:9], bent(3, 2), LABELS[:3], per_class=2),
+            "got 30 points",
+        ),
+        (lambda: evaluate.nearest_distance(bent(3, 2), torch.zeros(3, 2, dtype=torch.uint8)), "dtype torch.uint8"),
+        (lambda: evaluate.circular_correlation(bent(5), bent(1)), "got angles of shapes"),
+        (lambda: evaluate.principal_angles(bent(5), bent(5)), r"got rows of shape \(5,\)"),
+        (lambda: evaluate.agreement(bent(5, 2) / 0), "got values with NaN or infinity"),
+        (lambda: evaluate.median_filter(bent(5, 5), 3), r"got images of shape \(5, 5\)"),
+        (lambda: evaluate.median_filter(bent(1, 1, 5, 5), 0), "got size=0"),
+        (lambda: evaluate.gaussian_blur(torch.zeros(1, 1, 5, 5, dtype=torch.uint8), 1.0), "dtype torch.uint8"),
+        (lambda: evaluate.linear_map(bent(5, 4), bent(5, 3), bent(2, 3)), "a given image and one to map of shapes"),
+        (lambda: evaluate.shift(bent(1, 1, 5, 5), 0.5, 0), "got right=0.5"),
+        (lambda: evaluate.visible_places(3, 49, 60), "got visible=60, expected a whole number from 1 to 49"),
+        (lambda: evaluate.visible_places(0), "got n=0"),
+        (lambda: evaluate.visible_places(3, seed=-1), "got seed=-1"),
+        (lambda: evaluate.multiply_adds(torch.nn.Linear(2, 3)), "got a Linear without an image_shape"),
+    ],
+)
+def test_a_setting_or_a_shape_that_makes_no_sense_is_an_error_that_says_so(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+# Sparse codes
+
+
+def test_a_classic_dictionary_leaves_the_random_state_of_numpy_alone():
+    before = np.random.get_state()  # noqa: NPY002
+    evaluate.classic_dictionary(bent(30, 6), 4)
+    after = np.random.get_state()  # noqa: NPY002
+    assert all(np.array_equal(a, b) for a, b in zip(before, after, strict=True))
+
+
+@pytest.mark.parametrize("measure", [evaluate.activity, evaluate.active_counts, evaluate.dead_units, evaluate.hoyer])
+def test_sparse_codes_with_nan_are_refused(measure):
+    with pytest.raises(ValueError, match="got codes with NaN or infinity"):
+        measure(torch.tensor([[0.0, math.nan], [1.0, 0.0]]))
+
+
+@pytest.mark.parametrize("labels", [torch.tensor([0, 2, 2]), torch.tensor([0, 0, 0]), torch.tensor([1, 1, 1])])
+def test_a_contrast_needs_every_class_and_another_one(labels):
+    with pytest.raises(ValueError, match="expected each class from 0, and at least two"):
+        evaluate.contrast(torch.rand(3, 4), labels)
+
+
+@pytest.mark.parametrize("labels", [torch.tensor([0, 1]), torch.tensor([0.0, 1.0, 1.0]), [0, 1, 1], torch.tensor([])])
+def test_labels_that_are_not_those_of_the_codes_are_an_error(labels):
+    for call in (evaluate.contrast, lambda codes, labels: evaluate.selectivity(codes, labels, images=1)):
+        with pytest.raises(ValueError, match="expected one label"):
+            call(torch.rand(3, 4), labels)
+
+
+# The room as a whole
+
+
+def test_every_public_name_is_used_outside_this_room():
+    """What nothing calls is no public name; `Aggregate` is what `aggregate_posterior` returns."""
+    root = fingerprint.ROOT
+    used = set()
+    for folder, kind in (("book", "ipynb"), ("assignments", "ipynb"), ("aecourse", "py"), ("benchmarks", "py")):
+        for path in (root / folder).rglob(f"*.{kind}"):
+            if path.parent.name != "evaluate":
+                text = path.read_text("utf-8")
+                used |= {*re.findall(r"\bevaluate\.(\w+)", text)}
+                used |= {*re.findall(r"from \.\.evaluate import (\w+)", text)}
+    rooms = ("batches", "bounds", "images", "latents", "notes", "patches", "samples", "sparsity")
+    public = {name for room in rooms for name in getattr(evaluate, room).__all__}
+    assert public - used == {"Aggregate"}
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
+@pytest.mark.parametrize(
+    "measure",
+    [
+        lambda x: evaluate.knn_accuracy(x.flatten(1), LABELS.cuda()),
+        lambda x: evaluate.probe_accuracy(*[x.flatten(1), LABELS.cuda()] * 2, per_class=3),
+        lambda x: evaluate.Principal(x, 2).encode(x),
+        lambda x: evaluate.mmd(x.flatten(1), x.flatten(1)),
+        lambda x: evaluate.median_filter(x, 3),
+        lambda x: evaluate.lerp(x, x, 3),
+        lambda x: evaluate.slerp(x.flatten(1), x.flatten(1).flip(0), 3),
+        lambda x: evaluate.box(x.flatten(1), 3),
+        lambda x: evaluate.squared_errors(x, x),
+    ],
+)
+def test_measures_work_on_a_gpu(measure):
+    measure(torch.rand(30, 1, 8, 8, generator=torch.Generator().manual_seed(0)).cuda())

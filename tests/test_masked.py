@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from aecourse import evaluate, models, training
 
@@ -105,7 +106,7 @@ def test_building_a_model_leaves_the_random_state_alone_and_depends_on_its_seed(
 def test_bad_input_is_an_error_that_says_what_to_do(images, notes):
     with pytest.raises(ValueError, match=r"images.float\(\) / 255"):
         small()((images * 255).to(torch.uint8), evaluate.visible_places(6))
-    with pytest.raises(ValueError, match="expected equal shapes"):
+    with pytest.raises(ValueError, match="got images and reconstructions of shape"):
         evaluate.hidden_errors(images, images[:2], evaluate.visible_places(6))
 
 
@@ -275,3 +276,60 @@ def test_the_guessed_notes_are_the_most_probable(notes):
     assert guesses.shape == notes.shape
     assert torch.equal(guesses, torch.where(best == 0, -1, best + 58))
     assert math.prod(guesses.shape) == 40
+
+
+class Largest(TorchDispatchMode):
+    """Keeps the number of elements of the largest tensor that torch makes."""
+
+    size = 0
+
+    def __torch_dispatch__(self, function, types, given=(), settings=None):
+        made = function(*given, **(settings or {}))
+        self.size = max(self.size, made.numel() if isinstance(made, torch.Tensor) else 0)
+        return made
+
+
+@pytest.mark.parametrize("fill", [evaluate.fill_nearest, evaluate.fill_linear])
+def test_any_number_of_images_is_filled_a_few_at_a_time(fill, random):
+    """Holes in 2,000 small images: all of them against all of 3,000 known ones would be 6 million distances."""
+    train, images = (torch.rand(n, 1, 8, 8, generator=random) for n in (3000, 2000))
+    visible = evaluate.visible_places(2000, 4, 2)
+    with Largest() as largest:
+        filled = fill(train, images, visible)
+    assert largest.size <= 200 * 3000
+    some = torch.tensor([3, 199, 200, 1999])
+    assert torch.equal(fill(train, images[some], visible[some]), filled[some])
+
+
+@pytest.mark.parametrize("fill", [evaluate.fill_nearest, evaluate.fill_linear])
+def test_holes_in_colour_images_are_filled_by_all_their_channels(fill, random):
+    train = torch.rand(300, 3, 8, 12, generator=random)
+    images, visible = train[:5].clone(), evaluate.visible_places(5, 6, 4)
+    hidden = evaluate.hidden_pixels(visible, (3, 8, 12)).expand_as(images) > 0
+    assert hidden.flatten(1).sum(1).tolist() == [2 * 16 * 3] * 5
+    filled = fill(train, images * ~hidden, visible)
+    assert torch.equal(filled[~hidden], images[~hidden])
+    if fill is evaluate.fill_nearest:
+        assert torch.equal(filled, images)
+    assert filled[hidden].std() > 0
+    assert evaluate.hidden_errors(images, filled, visible).shape == (5,)
+
+
+def test_what_fits_no_images_is_an_error_that_says_so(images, notes):
+    visible = evaluate.visible_places(6)
+    for call, message in (
+        (lambda: evaluate.hidden_pixels(visible + 40), "got visible places from .* expected int64 .* from 0 to 48"),
+        (lambda: evaluate.hidden_pixels(visible.float()), "got torch.float32"),
+        (lambda: evaluate.hidden_pixels(visible.tolist()), "got list"),
+        (lambda: evaluate.hidden_pixels(visible, (1, 30, 28)), "multiples of 4"),
+        (lambda: evaluate.hidden_errors(images, images, visible[:5]), "the mask's pixels"),
+        (lambda: evaluate.fill_nearest(images[..., :24], images, visible), r"got images of shape \(6, 1, 28, 24\)"),
+        (lambda: evaluate.fill_nearest(images, images, visible[:5]), "got 6 and 5 rows, expected as many of each"),
+        (lambda: evaluate.fill_learnt(small(), images, visible[:5]), "got 6 and 5 rows"),
+        (lambda: evaluate.fill_linear(images, images, visible, ridge=-1), "got ridge=-1"),
+        (lambda: evaluate.fill_linear(images * 255, images, visible), "divide by 255"),
+        (lambda: evaluate.notes_held(notes, visible[:5]), "got visible places from .* from 0 to 7"),
+        (lambda: evaluate.notes_held(notes[0], visible), r"got \(4, 2\), expected windows"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            call()

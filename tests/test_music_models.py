@@ -8,6 +8,7 @@ from torch.distributions import Normal, kl_divergence
 from torch.nn import functional as F
 
 import aecourse as ae
+from aecourse.data.chorales import pitch_numbers
 from aecourse.models import recurrent
 
 CHORD = [72, 67, 64, 48]
@@ -139,7 +140,7 @@ def test_the_listening_decoder_writes_what_is_most_probable_after_what_it_wrote(
 
 def test_drawn_symbols_have_the_decoders_probabilities(model):
     z = torch.zeros(4000, 3)
-    first = recurrent.pitch_numbers(model.sample(z, seed=1))[:, 0, 3]
+    first = pitch_numbers(model.sample(z, seed=1))[:, 0, 3]
     expected = model.logits(z[:1], torch.zeros(1, 5, 4, dtype=torch.int64))[0, 0].split(recurrent.SIZES)[3].softmax(0)
     shares = torch.bincount(first, minlength=recurrent.SIZES[3] - 1) / 4000
     # "As before" in the first step is read as a rest.
@@ -238,6 +239,32 @@ def test_each_sceptic_that_knows_more_pays_less_and_all_pay_less_than_for_dice(w
     assert dice > bits[0] > bits[1] > bits[2] > 0
 
 
+def test_no_note_is_impossible_even_for_the_hold_model_of_windows_that_never_move():
+    still = LINE[:, :1].repeat(3, 6, 1)
+    model = ae.evaluate.HoldModel(still)
+    assert 0.9 < model.chance < 1
+    assert torch.isfinite(model.nats(LINE)).all()
+    assert ae.evaluate.HoldModel(still, smoothing=0.0).chance == 1  # as asked for
+
+
+def test_the_chance_to_hold_is_the_share_itself_wherever_a_note_moves(windows):
+    share = float((windows[:, 1:] == windows[:, :-1]).float().mean())
+    assert ae.evaluate.HoldModel(windows).chance == share
+    once = LINE[:, :1].repeat(500, 16, 1)
+    once[0, 5:] += 1
+    assert ae.evaluate.HoldModel(once).chance == float((once[:, 1:] == once[:, :-1]).float().mean()) < 1
+
+
+def test_windows_of_one_step_and_negative_counts_make_no_model():
+    with pytest.raises(ValueError, match="got windows of one step, expected at least two"):
+        ae.evaluate.HoldModel(LINE[:, :1])
+    for kind in (ae.evaluate.UnigramModel, ae.evaluate.HoldModel, ae.evaluate.MarkovModel):
+        with pytest.raises(ValueError, match="got smoothing=-1"):
+            kind(LINE, smoothing=-1)
+    with pytest.raises(ValueError, match="got count=0"):
+        ae.evaluate.UnigramModel(LINE).sample(0, 3)
+
+
 def test_samples_of_the_hold_model_hold_as_often_as_it_says(windows):
     model = ae.evaluate.HoldModel(windows)
     drawn = model.sample(2000, 3)
@@ -250,7 +277,7 @@ def test_samples_of_a_markov_model_have_its_frequencies(windows):
     model = ae.evaluate.MarkovModel(windows)
     drawn = model.sample(3000, 2, seed=1)
     assert torch.equal(drawn, model.sample(3000, 2, seed=1))
-    notes = recurrent.pitch_numbers(drawn)
+    notes = pitch_numbers(drawn)
     shares = torch.bincount(notes[:, 0, 3], minlength=len(model.logs[3])) / 3000
     torch.testing.assert_close(shares, model.logs[3].exp(), atol=0.03, rtol=0)
     first = notes[:, 0, 0].mode().values
@@ -274,13 +301,41 @@ def test_elbo_bits_count_the_kl_whole_whatever_beta_is(windows):
     assert bits["kl"] == pytest.approx(terms["kl"] / 20 / math.log(2))
 
 
+def test_elbo_bits_are_the_elbo_and_that_is_the_models_own_loss_to_the_last_bit(model, windows):
+    model.eval()
+    terms = ae.training.mean_loss(model, windows[:30], seed=3)
+    elbo = ae.evaluate.elbo(model, windows[:30], seed=3)
+    assert (elbo["reconstruction"], elbo["kl"]) == (terms["reconstruction"], terms["kl"])
+    bits = ae.evaluate.elbo_bits(model, windows[:30], seed=3)
+    assert bits["reconstruction"] == terms["reconstruction"] / math.log(2) / 20
+    many = [ae.evaluate.elbo(model, windows[:30], draws=20, seed=seed)["elbo"] for seed in range(5)]
+    few = [ae.evaluate.elbo(model, windows[:30], seed=seed)["elbo"] for seed in range(5)]
+    assert torch.tensor(many).std() < torch.tensor(few).std()
+
+
+def test_the_elbo_of_a_model_in_training_is_that_of_one_that_hears_every_word(windows):
+    model = ae.models.ListeningMusicVAE(steps=5, latent_dim=3, hidden=16, word_dropout=1.0)
+    training = ae.evaluate.elbo_bits(model.train(), windows[:30])
+    assert model.training
+    assert training == ae.evaluate.elbo_bits(model.eval(), windows[:30])
+
+
+def test_a_music_vae_has_posteriors_like_any_other(model, windows):
+    q = model.encode(windows[:30])
+    found = ae.evaluate.posterior(model, windows[:30], batch_size=7)
+    torch.testing.assert_close(found.mean, q.mean.detach())
+    torch.testing.assert_close(found.stddev, q.stddev.detach())
+    per_dimension = ae.evaluate.kl_per_dimension(model, windows[:30])
+    torch.testing.assert_close(per_dimension, kl_divergence(q, Normal(0.0, 1.0)).mean(0).detach())
+
+
 def test_accuracy_is_the_share_of_right_notes_by_voice():
     found = WINDOW.clone()
     found[0, 0, 0] = 71
     found[0, :, 3] = 48
     shares = ae.evaluate.note_accuracy(found, WINDOW)
     assert shares == pytest.approx({"soprano": 0.8, "alto": 1, "tenor": 1, "bass": 0.4, "all": 0.8})
-    with pytest.raises(ValueError, match="expected two equal shapes"):
+    with pytest.raises(ValueError, match=r"got windows of shapes .* expected two equal ones"):
         ae.evaluate.note_accuracy(WINDOW, WINDOW.repeat(2, 1, 1))
 
 

@@ -434,7 +434,7 @@ def test_psnr_is_ten_times_the_logarithm_of_one_over_the_mean_squared_error():
     assert evaluate.psnr(clean, clean + 0.1) == pytest.approx(20)
     assert evaluate.psnr(clean, clean + 0.01) == pytest.approx(40, rel=1e-4)
     assert evaluate.psnr(clean, clean) == math.inf
-    with pytest.raises(ValueError, match="got images of shape"):
+    with pytest.raises(ValueError, match="got images and reconstructions of shape"):
         evaluate.psnr(clean, clean[:2])
 
 

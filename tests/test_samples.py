@@ -1,6 +1,7 @@
 """The judge and what it says of samples and paths, with judges whose verdicts are known; paths against SciPy."""
 
 import dataclasses
+import inspect
 import math
 import os
 
@@ -14,7 +15,7 @@ from platformdirs import user_cache_path
 from scipy.spatial import geometric_slerp
 
 from aecourse import checkpoint, evaluate, models, training
-from aecourse.evaluate import samples
+from aecourse.evaluate import samples as room
 
 
 class Reader(models.Classifier):
@@ -126,6 +127,26 @@ def test_another_data_set_gets_a_judge_and_a_file_of_its_own(cache, few, trainin
     assert not torch.equal(weights(first), weights(second))
 
 
+@pytest.mark.parametrize("change", ["EPOCHS", "RATE", "WARMUP", "Classifier", "torch"])
+def test_another_recipe_makes_another_judge(cache, few, trainings, monkeypatch, change):
+    evaluate.judge(few)
+    if change == "Classifier":
+        monkeypatch.setattr(room, "Classifier", lambda: models.Classifier(seed=1))
+    elif change == "torch":
+        monkeypatch.setattr(torch, "__version__", "1.0")
+    else:
+        monkeypatch.setattr(room, change, {"EPOCHS": 1, "RATE": 1e-3, "WARMUP": 0.1}[change])
+    evaluate.judge(few)
+    assert len(trainings) == len(os.listdir(cache)) == 2
+
+
+def test_a_word_in_a_docstring_makes_no_new_judge(cache, few, trainings, monkeypatch):
+    evaluate.judge(few)
+    monkeypatch.setattr(inspect, "getsource", lambda thing: "other words")
+    evaluate.judge(few)
+    assert len(trainings) == 1
+
+
 def test_test_images_have_no_say_in_the_judge(cache, few, trainings):
     evaluate.judge(few)
     evaluate.judge(dataclasses.replace(few, test_images=few.test_images[:5], test_labels=few.test_labels[:5]))
@@ -222,7 +243,7 @@ def test_a_box_takes_the_double_precision_of_other_libraries(random):
 
 @pytest.mark.parametrize("coverage", [0, -0.1, 1.2, math.nan])
 def test_a_coverage_that_is_no_share_is_an_error(coverage):
-    with pytest.raises(ValueError, match="a share above 0, at most 1"):
+    with pytest.raises(ValueError, match=r"got coverage=.*above 0 and at most 1"):
         evaluate.box(torch.zeros(5, 2), 3, coverage=coverage)
 
 
@@ -509,5 +530,71 @@ def test_what_are_no_images_cannot_be_judged(bad, message):
             measure(Reader(), bad)
 
 
-def test_the_threshold_is_the_one_that_the_package_names():
-    assert evaluate.SURE == samples.SURE == 0.9
+# Settings, colours, and what is no float
+
+
+COLOUR = torch.rand(4, 3, 28, 28, generator=torch.Generator().manual_seed(1))
+
+
+@pytest.mark.parametrize("measure", sorted({*WITH_A_JUDGE} - {"unrecognised_share"}))
+def test_a_judge_says_of_colour_images_why_it_does_not_know_them(measure):
+    with pytest.raises(
+        ValueError, match=r"got images of shape \(4, 3, 28, 28\), expected \(N, 1, 28, 28\): a judge knows"
+    ):
+        WITH_A_JUDGE[measure](models.Classifier(), COLOUR)
+    with pytest.raises(ValueError, match=r"a judge knows only what it was trained on; .* resize"):
+        WITH_A_JUDGE[measure](models.Classifier(), COLOUR[:, :1, :20])
+
+
+def test_colour_images_train_no_judge(cache, few, trainings):
+    colour = few.train_images.expand(-1, 3, 28, 28)
+    with pytest.raises(ValueError, match="a judge knows only"):
+        evaluate.judge(dataclasses.replace(few, train_images=colour))
+    assert not trainings
+
+
+def test_colour_images_are_covered_and_repeated_like_any_points():
+    assert evaluate.coverage(COLOUR, COLOUR, neighbours=1) == 1
+    assert evaluate.near_duplicates(COLOUR[:1].expand(4, 3, 28, 28), COLOUR, share=0.5) == 1
+
+
+def test_rows_come_back_in_the_order_in_which_they_were_given():
+    made, real = room._rows(torch.zeros(3, 2), torch.ones(5, 2))
+    assert (made == 0).all()
+    assert made.shape == (3, 2)
+    assert (real == 1).all()
+    assert real.shape == (5, 2)
+
+
+def test_a_box_asks_for_the_quantiles_of_one_dimension_at_a_time(random, monkeypatch):
+    """Torch sorts no more than 2²⁴ numbers at once, which many codes soon are."""
+    sizes, quantile = [], torch.Tensor.quantile
+    monkeypatch.setattr(
+        torch.Tensor,
+        "quantile",
+        lambda self, *given, **rest: sizes.append(self.numel()) or quantile(self, *given, **rest),
+    )
+    evaluate.box(torch.randn(100, 7, generator=random), 3)
+    assert sizes == [100] * 7
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: evaluate.recognised(Reader(), rows(UNSURE), sure=1.5), "got sure=1.5"),
+        (lambda: evaluate.recognised(Reader(), rows(UNSURE), sure=math.nan), "got sure=nan"),
+        (lambda: evaluate.box(torch.zeros(5, 2) / 0, 3), "got codes with NaN"),
+        (lambda: evaluate.box(torch.zeros(5, 2, dtype=torch.int64), 3), "got codes of dtype torch.int64"),
+        (lambda: evaluate.box(torch.zeros(5, 2), True), "got n=True"),
+        (lambda: evaluate.box(torch.zeros(5, 2), 3, seed=-1), "got seed=-1"),
+        (lambda: evaluate.lerp(torch.zeros(2, 3), torch.zeros(2, 3) / 0, 3), "got ends with NaN"),
+        (lambda: evaluate.lerp(torch.zeros(2, 3).long(), torch.zeros(2, 3).long(), 3), "got starts of dtype"),
+        (lambda: evaluate.slerp([0.0], [1.0], 3), "got list, expected a tensor"),
+        (lambda: evaluate.coverage(torch.zeros(9, 2).byte(), torch.zeros(9, 2)), "got samples of dtype torch.uint8"),
+        (lambda: evaluate.near_duplicates(torch.rand(9, 2), torch.rand(9, 2) / 0), "got reference points with NaN"),
+        (lambda: evaluate.coverage(torch.rand(9, 2), torch.rand(9, 2), neighbours=True), "got neighbours=True"),
+    ],
+)
+def test_a_setting_or_a_tensor_that_makes_no_sense_is_an_error_that_says_so(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()

@@ -2,25 +2,33 @@
 
 In nats per image, for pixels as the model's likelihood takes them; what is called `bits` is in bits per image.  Every
 function raises a ValueError for bad images, a model of another kind, or a count that is too small.
+
+What is asked of a model here are a VAE's methods: `check(images)` gives what its `loss` takes, `mu_log_var(pixels)` the
+means and log variances of the posteriors, `likelihood(codes)` a distribution over the pixels.  A `ConditionalVAE` gets
+`labels` in all three; a `GumbelAutoencoder` and a `MusicVAE` have terms of their own, below.
 """
 
 from __future__ import annotations
 
+import inspect
 import math
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from sklearn.metrics.pairwise import rbf_kernel
-from torch import Tensor
+from torch import Tensor, nn
 from torch.distributions import Normal
 
 from .. import checks
 from ..coding import NATS_PER_BIT, cross_entropy, entropy, frequencies
 from ..losses import gaussian_kl
-from ..models import VAE, CodePrior, GumbelAutoencoder, check_symbols
+from ..models import VAE, CodePrior, GumbelAutoencoder, MusicVAE, check_symbols
+from ..models.recurrent import symbol_cross_entropy, to_symbols
 from ..models.symbols import SymbolAutoencoder
 from ..progress import progress_bar
-from .latents import in_batches
+from .batches import _array, _at_rest, _by_batches, _random, _with_labels, in_batches
 
 __all__ = [
     "Aggregate",
@@ -40,90 +48,40 @@ __all__ = [
     "unigram_bits",
 ]
 
-
-@torch.no_grad()
-def posterior(model: VAE, images: Tensor, *, batch_size: int = 1000) -> Normal:
-    """Return the posteriors of any number of images as one: `.mean` and `.stddev` are `(N, latent_dim)`, on the CPU."""
-    _check_vae(model)
-    parts = [model.encode(batch) for batch in in_batches(images, batch_size)]
-    return Normal(
-        torch.cat([part.mean.cpu() for part in parts]),
-        torch.cat([part.stddev.cpu() for part in parts]),
-        validate_args=False,
-    )
+TINY = torch.finfo(torch.float32).tiny  # what is nearer to 0 has lost its digits, or is 0
+BLOCK = 2000  # points whose pairs are looked at together
 
 
-@torch.no_grad()
-def elbo(model: VAE, images: Tensor, *, draws: int = 1, seed: int = 0, batch_size: int = 1000) -> dict[str, float]:
-    """Return the mean evidence lower bound and its two terms, in nats per image.
-
-    `elbo` = −`reconstruction` − `kl` whatever the model's β was in training (Kingma & Welling, 2014, equation 3).
+def posterior(model: VAE, images: Tensor, *, labels: Tensor | None = None, batch_size: int = 1000) -> Normal:
+    """Return the posteriors of any number of images as one: `.mean` and `.stddev` are `(N, latent_dim)`, on the CPU.
 
     Args:
-        draws: how many codes are drawn for each image.
-        seed: fixes them.
+        labels: `(N,)`, for a `ConditionalVAE` and for no other model.
     """
-    _check_vae(model)
-    checks.whole("draws", draws)
-    random = _generator(model, seed)
-    reconstruction = kl = 0.0
-    for batch in in_batches(images, batch_size):
-        pixels = model.check_images(batch).flatten(1)
-        mu, log_var = model.mu_log_var(pixels)
-        kl += gaussian_kl(mu, log_var).sum().item()
-        for _ in range(draws):
-            z = mu + (log_var / 2).exp() * torch.randn(mu.shape, generator=random, device=mu.device)
-            reconstruction -= model.likelihood(z).log_prob(pixels).sum().item() / draws
-    reconstruction, kl = reconstruction / len(images), kl / len(images)
-    return {"elbo": -reconstruction - kl, "reconstruction": reconstruction, "kl": kl}
+    mu, _, sigma = _clouds(model, images, labels, batch_size)
+    return Normal(mu, sigma, validate_args=False)
 
 
-@torch.no_grad()
-def log_likelihood(model: VAE, images: Tensor, *, samples: int, seed: int = 0, batch_size: int = 1000) -> Tensor:
-    """Return the importance-weighted bound on log p(x) of each image, in nats: shape `(N,)`.
-
-    log (1/k) Σ p(x|z) p(z) / q(z|x) over k = `samples` codes drawn from the posterior (Burda et al., 2016,
-    equation 8).  Its mean is the ELBO for k = 1, never falls with k, and approaches log p(x).  The sum runs
-    through logarithms, at most `batch_size` codes at a time, so memory does not grow with the samples.
+def kl_per_dimension(model: VAE, images: Tensor, *, labels: Tensor | None = None) -> Tensor:
+    """Return the mean KL from posterior to prior in each latent dimension, in nats: shape `(latent_dim,)`.
 
     Args:
-        samples: how many codes for each image.
-        seed: fixes them.
-        batch_size: codes decoded at once.
+        labels: as for `posterior`.
     """
-    _check_vae(model)
-    samples = checks.whole("samples", samples)
-    at_once = min(samples, checks.whole("batch_size", batch_size))
-    random, bounds = _generator(model, seed), []
-    parts = in_batches(images, batch_size // at_once)
-    with progress_bar(len(images) * samples, "code") as bar:
-        for batch in parts:
-            pixels = model.check_images(batch).flatten(1)
-            q = model.posterior(pixels)
-            prior = Normal(torch.zeros_like(q.mean), torch.ones_like(q.stddev))
-            total = torch.full((len(batch),), -math.inf, device=pixels.device)
-            for k in [at_once] * (samples // at_once) + [samples % at_once] * bool(samples % at_once):
-                z = q.mean + q.stddev * torch.randn((k, *q.mean.shape), generator=random, device=q.mean.device)
-                log_x = model.likelihood(z.flatten(0, 1)).log_prob(pixels.repeat(k, 1)).sum(1).unflatten(0, z.shape[:2])
-                log_weight = log_x + (prior.log_prob(z) - q.log_prob(z)).sum(2)
-                total = torch.logaddexp(total, log_weight.logsumexp(0))
-                bar.update(k * len(batch))
-            bounds.append((total - math.log(samples)).cpu())
-    return torch.cat(bounds)
+    mu, log_var, sigma = _clouds(model, images, labels)
+    return gaussian_kl(mu, torch.where(sigma < TINY, log_var, 2 * sigma.log())).mean(0)
 
 
-def kl_per_dimension(model: VAE, images: Tensor) -> Tensor:
-    """Return the mean KL from posterior to prior in each latent dimension, in nats: shape `(latent_dim,)`."""
-    q = posterior(model, images)
-    return gaussian_kl(q.mean, 2 * q.stddev.log()).mean(0)
-
-
-def active_units(model: VAE, images: Tensor, *, threshold: float = 0.01) -> int:
+def active_units(model: VAE, images: Tensor, *, labels: Tensor | None = None, threshold: float = 0.01) -> int:
     """Return how many latent dimensions say anything about the image: Var(μ) over images above `threshold`.
 
     Burda et al. (2016), section 5.2.
+
+    Args:
+        labels: as for `posterior`.
     """
-    means = posterior(model, images).mean
+    checks.real("threshold", threshold)
+    means = posterior(model, images, labels=labels).mean
     checks.whole("len(images)", len(means), least=2)
     return int((means.var(0) > threshold).sum())
 
@@ -145,20 +103,23 @@ class Aggregate:
     sample: Tensor
 
 
-def aggregate_posterior(model: VAE, images: Tensor, *, seed: int = 0, points: int = 2000) -> Aggregate:
+def aggregate_posterior(
+    model: VAE, images: Tensor, *, labels: Tensor | None = None, seed: int = 0, points: int = 2000
+) -> Aggregate:
     """Return statistics of the aggregate posterior (1/N) Σ q(z|xₙ), from one draw for each image.
 
     Mean and covariance add the means' spread and the posteriors' own variances exactly.
 
     Args:
+        labels: as for `posterior`.
         seed: fixes the draws, also those from the prior.
         points: how many of each the MMD compares.
     """
     checks.whole("points", points, least=2)
-    q = posterior(model, images)
-    random = torch.Generator().manual_seed(seed)
+    q = posterior(model, images, labels=labels)
+    random = _random(seed)
     sample = q.mean + q.stddev * torch.randn(q.mean.shape, generator=random)
-    prior = torch.randn((min(points, len(sample)), model.latent_dim), generator=random)
+    prior = torch.randn((min(points, len(sample)), sample.shape[1]), generator=random)
     covariance = torch.cov(q.mean.T, correction=0) + q.variance.mean(0).diag()
     return Aggregate(q.mean.mean(0), covariance, mmd(sample[:points], prior), sample)
 
@@ -170,7 +131,7 @@ def mmd(first: Tensor, second: Tensor) -> float:
     fits N(0, I).  It is about 0 if both come from one distribution, at times a little below, and at most 2.
 
     Args:
-        first: `(N, k)`; second: `(M, k)`.
+        first: `(N, k)`; second: `(M, k)`; any number of points, since pairs are summed up in blocks.
 
     Raises:
         ValueError: if the points have different lengths, or a sample has fewer than two.
@@ -180,12 +141,160 @@ def mmd(first: Tensor, second: Tensor) -> float:
             f"got samples of shape {tuple(first.shape)} and {tuple(second.shape)}, expected (N, k) and (M, k) "
             "with at least two points each"
         )
-    gamma = 1 / (2 * first.shape[1])
-    within = 0.0
-    for sample in (first.numpy(), second.numpy()):
-        kernel = rbf_kernel(sample, gamma=gamma)
-        within += (kernel.sum() - kernel.trace()) / (len(sample) * (len(sample) - 1))
-    return float(within - 2 * rbf_kernel(first.numpy(), second.numpy(), gamma=gamma).mean())
+    n, m = len(first), len(second)
+    first, second = _array(checks.floats("samples", first)), _array(checks.floats("samples", second))
+    within = sum((_kernel_sum(each, each) - len(each)) / (len(each) * (len(each) - 1)) for each in (first, second))
+    between = _kernel_sum(first, second)
+    return float(within - 2 * between.dtype.type(between / np.int64(n * m)))
+
+
+def _kernel_sum(first: np.ndarray, second: np.ndarray) -> np.floating:
+    """Return the kernel of `mmd` summed over all pairs, a block of pairs at a time."""
+    total, gamma = 0.0, 1 / (2 * first.shape[1])
+    for i in range(0, len(first), BLOCK):
+        for j in range(0, len(second), BLOCK):
+            # Without a second sample scikit-learn knows that a point is at distance 0 from itself.
+            other = None if first is second and i == j else second[j : j + BLOCK]
+            part = rbf_kernel(first[i : i + BLOCK], other, gamma=gamma).sum()
+            total += float(part)
+    return part.dtype.type(total)
+
+
+def elbo(
+    model: nn.Module,
+    images: Tensor,
+    *,
+    labels: Tensor | None = None,
+    draws: int = 1,
+    seed: int = 0,
+    batch_size: int = 1000,
+) -> dict[str, float]:
+    """Return the mean evidence lower bound and its two terms, in nats per image.
+
+    `elbo` = −`reconstruction` − `kl` whatever the model's β was in training (Kingma & Welling, 2014, equation 3).  It
+    bounds log p(x) of a VAE, log p(x|y) of a `ConditionalVAE`, log p(x) of a `GumbelAutoencoder` whose decoder reads
+    real symbols, and that of a `MusicVAE`, whose images are windows of notes.
+
+    Args:
+        model: one of these, or any with a VAE's `check`, `mu_log_var` and `likelihood`.
+        labels: `(N,)`, for a `ConditionalVAE` and for no other model.
+        draws: how many codes are drawn for each image.
+        seed: fixes them.
+    """
+    if isinstance(model, GumbelAutoencoder):
+        terms, reads = _categorical_terms, "features"
+    elif isinstance(model, MusicVAE):
+        terms, reads = _musical_terms, "mu_log_var"
+    else:
+        _check_vae(model)
+        terms, reads = _gaussian_terms, "mu_log_var"
+    checks.whole("draws", draws)
+    reconstruction = kl = 0.0
+    with torch.no_grad(), _at_rest(model):
+        random = _random(seed, model.device)
+        rows = [in_batches(each, batch_size) for each in _with_labels(model, reads, images, labels)]
+        for batch in zip(*rows, strict=True):
+            divergence, costs = terms(model, model.check(*batch), draws, random)
+            kl += divergence
+            for cost in costs:
+                reconstruction += cost / draws
+    reconstruction, kl = reconstruction / len(images), kl / len(images)
+    return {"elbo": -reconstruction - kl, "reconstruction": reconstruction, "kl": kl}
+
+
+# The terms of a batch: the KL from the posteriors to the prior, and for each draw −log p(x|z), summed over its images.
+Terms = tuple[float, Iterable[float]]
+
+
+def _gaussian_terms(model: VAE, data: tuple[Tensor, ...], draws: int, random: torch.Generator) -> Terms:
+    images, *labels = data
+    pixels = images.flatten(1)
+    mu, log_var = model.mu_log_var(pixels, *labels)
+    costs = (-model.likelihood(z, *labels).log_prob(pixels).sum().item() for z in _drawn(mu, log_var, draws, random))
+    return gaussian_kl(mu, log_var).sum().item(), costs
+
+
+def _categorical_terms(
+    model: GumbelAutoencoder, data: tuple[Tensor, ...], draws: int, random: torch.Generator
+) -> Terms:
+    (images,) = data
+    logits = model.features(images)
+    symbols = logits.softmax(2).flatten(0, 1).multinomial(draws, replacement=True, generator=random).T
+    costs = (
+        -model.likelihood(each).log_prob(images.flatten(1)).sum().item()
+        for each in symbols.unflatten(1, (len(images), -1))
+    )
+    return model.kl(logits).item() * len(images), costs
+
+
+def _musical_terms(model: MusicVAE, data: tuple[Tensor, ...], draws: int, random: torch.Generator) -> Terms:
+    (windows,) = data
+    symbols = to_symbols(windows)
+    mu, log_var = model.mu_log_var(symbols)
+    costs = (
+        symbol_cross_entropy(model.logits(z, symbols), symbols).item() * len(windows)
+        for z in _drawn(mu, log_var, draws, random)
+    )
+    return gaussian_kl(mu, log_var).sum(1).mean().item() * len(windows), costs
+
+
+def _drawn(mu: Tensor, log_var: Tensor, draws: int, random: torch.Generator) -> Iterator[Tensor]:
+    for _ in range(draws):
+        yield mu + (log_var / 2).exp() * torch.randn(mu.shape, generator=random, device=mu.device)
+
+
+def categorical_elbo(model: GumbelAutoencoder, images: Tensor, *, draws: int = 1, seed: int = 0) -> dict[str, float]:
+    """Return the `elbo` of the hard model, whose decoder reads real symbols, drawn from the posterior.
+
+    So it is a bound on log p(x) under the uniform prior (Jang et al., 2017, use it for evaluation), unlike the training
+    loss with its relaxed draws.
+
+    Args:
+        draws: how many codes are drawn for each image.
+        seed: fixes them.
+    """
+    if not isinstance(model, GumbelAutoencoder):
+        raise ValueError(f"got a {type(model).__name__}, expected a GumbelAutoencoder; of other models use elbo")
+    return elbo(model, images, draws=draws, seed=seed)
+
+
+@torch.no_grad()
+def log_likelihood(model: VAE, images: Tensor, *, samples: int, seed: int = 0, batch_size: int = 1000) -> Tensor:
+    """Return the importance-weighted bound on log p(x) of each image, in nats: shape `(N,)`.
+
+    log (1/k) Σ p(x|z) p(z) / q(z|x) over k = `samples` codes drawn from the posterior (Burda et al., 2016,
+    equation 8).  Its mean is the ELBO for k = 1, never falls with k, and approaches log p(x).  The sum runs
+    through logarithms, at most `batch_size` codes at a time, so memory does not grow with the samples.
+
+    Args:
+        samples: how many codes for each image.
+        seed: fixes them.
+        batch_size: codes decoded at once.
+    """
+    _check_vae(model, labels=False)
+    samples = checks.whole("samples", samples)
+    at_once = min(samples, checks.whole("batch_size", batch_size))
+    random, bounds = _random(seed, model.device), []
+    parts = in_batches(images, batch_size // at_once)
+    with progress_bar(len(images) * samples, "code") as bar:
+        for batch in parts:
+            pixels = model.check_images(batch).flatten(1)
+            mu, log_var = model.mu_log_var(pixels)
+            q = Normal(mu, (log_var / 2).exp(), validate_args=False)
+            prior = Normal(torch.zeros_like(mu), torch.ones_like(mu))
+            total = torch.full((len(batch),), -math.inf, device=pixels.device)
+            for k in [at_once] * (samples // at_once) + [samples % at_once] * bool(samples % at_once):
+                epsilon = torch.randn((k, *mu.shape), generator=random, device=mu.device)
+                z = mu + q.stddev * epsilon
+                log_x = model.likelihood(z.flatten(0, 1)).log_prob(pixels.repeat(k, 1)).sum(1).unflatten(0, z.shape[:2])
+                log_ratio = prior.log_prob(z) - q.log_prob(z)
+                # Where σ² is too small for a float, log q is not: −½ (ε² + log σ² + log 2π).
+                by_hand = (epsilon.square() + log_var - z.square()) / 2
+                log_weight = log_x + torch.where(q.variance < TINY, by_hand, log_ratio).sum(2)
+                total = torch.logaddexp(total, log_weight.logsumexp(0))
+                bar.update(k * len(batch))
+            bounds.append((total - math.log(samples)).cpu())
+    return torch.cat(bounds)
 
 
 def gradients(model: VAE, image: Tensor, *, draws: int, seed: int = 0) -> dict[str, Tensor]:
@@ -206,14 +315,14 @@ def gradients(model: VAE, image: Tensor, *, draws: int, seed: int = 0) -> dict[s
     Returns:
         for each of the three names the estimates `(draws, latent_dim)`.
     """
-    _check_vae(model)
+    _check_vae(model, labels=False)
     checks.whole("draws", draws, least=2)
     pixels = model.check_images(image).flatten(1)
     if len(pixels) != 1:
         raise ValueError(f"got {len(pixels)} images, expected one; take images[:1]")
     with torch.no_grad():
         q = model.posterior(pixels)
-        epsilon = torch.randn((draws, model.latent_dim), generator=_generator(model, seed), device=q.mean.device)
+        epsilon = torch.randn((draws, model.latent_dim), generator=_random(seed, model.device), device=q.mean.device)
         z = q.mean + q.stddev * epsilon
     z.requires_grad_()
     cost = -model.likelihood(z).log_prob(pixels.expand(draws, -1)).sum(1)
@@ -221,19 +330,38 @@ def gradients(model: VAE, image: Tensor, *, draws: int, seed: int = 0) -> dict[s
     cost, score = cost.detach()[:, None], (z.detach() - q.mean) / q.variance
     others = (cost.sum() - cost) / (draws - 1)
     return {
-        "pathwise": pathwise,
-        "score function": cost * score,
-        "score function, baseline": (cost - others) * score,
+        "pathwise": pathwise.cpu(),
+        "score function": (cost * score).cpu(),
+        "score function, baseline": ((cost - others) * score).cpu(),
     }
 
 
-def _check_vae(model: VAE) -> None:
-    if not isinstance(model, VAE):
-        raise ValueError(f"got a {type(model).__name__}, expected a VAE, whose codes are distributions; use models.VAE")
+def _clouds(model: VAE, images: Tensor, labels: Tensor | None, batch_size: int = 1000) -> tuple[Tensor, Tensor, Tensor]:
+    """Return μ, log σ² and σ of the posteriors of any number of images, `(N, latent_dim)` each, on the CPU."""
+    _check_vae(model, "check", "mu_log_var")
+
+    def cloud(*batch: Tensor) -> Tensor:
+        read, *given = model.check(*batch)
+        mu, log_var = model.mu_log_var(to_symbols(read) if isinstance(model, MusicVAE) else read, *given)
+        return torch.stack([mu, log_var, (log_var / 2).exp()])
+
+    rows = _with_labels(model, "mu_log_var", images, labels)
+    return _by_batches(cloud, *rows, batch_size=batch_size, dim=1).unbind()
 
 
-def _generator(model: VAE, seed: int) -> torch.Generator:
-    return torch.Generator(model.device).manual_seed(seed)
+def _check_vae(model: nn.Module, *methods: str, labels: bool = True) -> None:
+    """Check that a model has a VAE's methods, by default all three, and takes no labels where there are none."""
+    lacking = [name for name in methods or ("check", "mu_log_var", "likelihood") if not hasattr(model, name)]
+    if lacking:
+        raise ValueError(
+            f"got a {type(model).__name__}, expected a VAE, whose codes are distributions, or a model with its methods "
+            f"(it lacks {' and '.join(lacking)}); use models.VAE"
+        )
+    if not labels and "labels" in inspect.signature(model.mu_log_var).parameters:
+        raise ValueError(
+            f"got a {type(model).__name__}, which takes labels, expected a VAE of images alone; what takes labels here "
+            "is elbo, posterior, kl_per_dimension, active_units and aggregate_posterior"
+        )
 
 
 def perplexity(symbols: Tensor, codebook_size: int) -> float:
@@ -244,6 +372,11 @@ def perplexity(symbols: Tensor, codebook_size: int) -> float:
 def dead_share(symbols: Tensor, codebook_size: int) -> float:
     """Return the share of the symbols 0 … codebook_size − 1 that don't occur at any position."""
     return float((_shares(symbols, codebook_size) == 0).mean())
+
+
+def _shares(symbols: Tensor, codebook_size: int) -> np.ndarray:
+    positions = symbols.shape[-1] if isinstance(symbols, Tensor) and symbols.dim() else 1
+    return frequencies(check_symbols(symbols, positions, codebook_size).flatten(), codebook_size)
 
 
 def unigram_bits(known: Tensor, new: Tensor, codebook_size: int) -> float:
@@ -275,32 +408,3 @@ def pixel_bits(model: SymbolAutoencoder, symbols: Tensor, images: Tensor) -> flo
     for code, batch in zip(in_batches(symbols, 1000), in_batches(images, 1000), strict=True):
         total -= model.likelihood(code).log_prob(model.check_images(batch).flatten(1)).sum().item()
     return total / len(images) / NATS_PER_BIT
-
-
-@torch.no_grad()
-def categorical_elbo(model: GumbelAutoencoder, images: Tensor, *, draws: int = 1, seed: int = 0) -> dict[str, float]:
-    """Return the mean evidence lower bound of the hard model and its two terms, in nats per image.
-
-    The decoder reads real symbols, drawn from the posterior, so this is a bound on log p(x) under the uniform prior
-    (Jang et al., 2017, use it for evaluation), unlike the training loss with its relaxed draws.
-
-    Args:
-        draws: how many codes are drawn for each image.
-        seed: fixes them.
-    """
-    checks.whole("draws", draws)
-    random = torch.Generator(model.device).manual_seed(seed)
-    reconstruction = kl = 0.0
-    for batch in in_batches(images, 1000):
-        logits = model.features(model.check_images(batch))
-        kl += model.kl(logits).item() * len(batch)
-        chances = logits.softmax(2).flatten(0, 1)
-        for symbols in chances.multinomial(draws, replacement=True, generator=random).T:
-            answer = model.likelihood(symbols.unflatten(0, (len(batch), -1)))
-            reconstruction -= answer.log_prob(batch.to(model.device).flatten(1)).sum().item() / draws
-    reconstruction, kl = reconstruction / len(images), kl / len(images)
-    return {"elbo": -reconstruction - kl, "reconstruction": reconstruction, "kl": kl}
-
-
-def _shares(symbols: Tensor, codebook_size: int):
-    return frequencies(check_symbols(symbols, symbols.shape[1], codebook_size).flatten(), codebook_size)

@@ -1,19 +1,23 @@
-"""What can be counted in music: surprise per note for a sceptic's models, accuracy, and how dissonant a chord is.
+"""What can be counted in music: the surprise of notes, for a sceptic's models and for a VAE, and how it sounds.
 
-Every function takes windows `(N, steps, 4)` of MIDI pitches, −1 for a rest, as `data.chorales.windows` gives them;
-"bits per note" counts every voice at every step, and rests as notes.
+Three simple models come first, each of which knows a little more; then bits per note and the share of right notes; then
+what needs no model: dissonance, notes off the scale, and how much moves.  Every function takes windows `(N, steps, 4)`
+of MIDI pitches, −1 for a rest, as `data.chorales.windows` gives them; "bits per note" counts every voice at every step,
+and rests as notes.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
-
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+from torch.nn import functional as F
 
-from .. import training
+from .. import checks
+from ..coding import NATS_PER_BIT
 from ..data.chorales import RANGES, REST, check_windows, pitch_numbers
+from ..models import MusicVAE
+from .batches import _random
+from .bounds import elbo
 
 __all__ = [
     "HoldModel",
@@ -39,11 +43,12 @@ class UnigramModel:
         smoothing: added to every count, so that no note is impossible.
 
     Raises:
-        ValueError: for bad windows.
+        ValueError: for bad windows, or if `smoothing` is negative.
     """
 
     def __init__(self, windows: Tensor, *, smoothing: float = 0.5):
         symbols = pitch_numbers(windows)
+        checks.real("smoothing", smoothing)
         self.logs = [_log_shares(symbols[..., voice], size, smoothing) for voice, size in enumerate(_sizes())]
 
     def nats(self, windows: Tensor) -> Tensor:
@@ -54,8 +59,10 @@ class UnigramModel:
     @torch.no_grad()
     def sample(self, count: int, steps: int, *, seed: int = 0) -> Tensor:
         """Return windows `(count, steps, 4)` drawn note by note, at each step the bass first."""
-        generator = torch.Generator().manual_seed(seed)
-        symbols = torch.zeros(count, steps, len(RANGES), dtype=torch.int64)
+        generator = _random(seed)
+        symbols = torch.zeros(
+            checks.whole("count", count), checks.whole("steps", steps), len(RANGES), dtype=torch.int64
+        )
         for step in range(steps):
             for voice in (3, 2, 1, 0):
                 chances = self._logs(symbols, step, voice).exp()
@@ -69,11 +76,23 @@ class UnigramModel:
 
 
 class HoldModel(UnigramModel):
-    """The second: with a fixed chance the last note is held, else a note is drawn as often as its voice sings it."""
+    """The second: with a fixed chance the last note is held, else a note is drawn as often as its voice sings it.
+
+    Args:
+        windows: the notes to count.
+        smoothing: added to every count.  Where all notes are held, so many are counted as if they were not, so that
+            no note is impossible.
+
+    Raises:
+        ValueError: as `UnigramModel`, or for windows of one step.
+    """
 
     def __init__(self, windows: Tensor, *, smoothing: float = 0.5):
         super().__init__(windows, smoothing=smoothing)
-        self.chance = float((windows[:, 1:] == windows[:, :-1]).float().mean())
+        if windows.shape[1] < 2:
+            raise ValueError("got windows of one step, expected at least two: nothing is held in one; cut longer ones")
+        held = (windows[:, 1:] == windows[:, :-1]).float()
+        self.chance = min(float(held.mean()), 1 - smoothing / (held.numel() + 2 * smoothing))
 
     def nats(self, windows: Tensor) -> Tensor:
         """Return −log p of every note, `(N, steps, 4)`; the first ones have nothing to hold."""
@@ -86,7 +105,7 @@ class HoldModel(UnigramModel):
         drawn = super()._logs(symbols, step, voice).exp()
         if not step:
             return drawn.log()
-        held = torch.nn.functional.one_hot(symbols[:, step - 1, voice], drawn.shape[1])
+        held = F.one_hot(symbols[:, step - 1, voice], drawn.shape[1])
         return (self.chance * held + (1 - self.chance) * drawn).log()
 
 
@@ -101,6 +120,7 @@ class MarkovModel(UnigramModel):
 
     def __init__(self, windows: Tensor, *, smoothing: float = 2.0, bass: bool = False):
         super().__init__(windows)
+        checks.real("smoothing", smoothing)
         self.bass = bass
         symbols = pitch_numbers(windows)
         self.tables = []
@@ -134,6 +154,19 @@ class MarkovModel(UnigramModel):
         return self.tables[voice][(symbols[:, step, 3], last) if self._knows_bass(voice) else last]
 
 
+def _sizes() -> list[int]:
+    return [high - low + 2 for low, high in RANGES.values()]
+
+
+def _log_shares(symbols: Tensor, size: int, smoothing: float) -> Tensor:
+    counts = torch.bincount(symbols.flatten(), minlength=size) + smoothing
+    return (counts / counts.sum()).log()
+
+
+def _mixed(counts: Tensor, shares: Tensor, smoothing: float) -> Tensor:
+    return (counts + smoothing * shares) / (counts.sum(-1, keepdim=True) + smoothing)
+
+
 def bits_per_note(nats: Tensor | float, windows: Tensor) -> float:
     """Return bits per note from nats: of every note, `(N, steps, 4)`, or their mean per window, as a model's loss.
 
@@ -141,15 +174,15 @@ def bits_per_note(nats: Tensor | float, windows: Tensor) -> float:
         ValueError: for bad windows.
     """
     per_window = float(nats.sum() / len(windows)) if isinstance(nats, Tensor) and nats.dim() else float(nats)
-    return per_window / math.log(2) / check_windows(windows)[0].numel()
+    return per_window / NATS_PER_BIT / check_windows(windows)[0].numel()
 
 
-def elbo_bits(model: nn.Module, windows: Tensor, *, seed: int = 0) -> dict[str, float]:
+def elbo_bits(model: MusicVAE, windows: Tensor, *, seed: int = 0) -> dict[str, float]:
     """Return a `MusicVAE`'s bill in bits per note: `total`, `reconstruction` and `kl`, with β = 1 whatever it had.
 
     The total is an upper bound on the model's −log p(x): its negative ELBO.
     """
-    terms = training.mean_loss(model, windows, seed=seed)
+    terms = elbo(model, windows, seed=seed)
     bits = {name: bits_per_note(terms[name], windows) for name in ("reconstruction", "kl")}
     return {"total": sum(bits.values()), **bits}
 
@@ -160,8 +193,7 @@ def note_accuracy(found: Tensor, windows: Tensor) -> dict[str, float]:
     Raises:
         ValueError: for bad windows, or if there are not as many of each.
     """
-    if check_windows(found).shape != check_windows(windows).shape:
-        raise ValueError(f"got {tuple(found.shape)} and {tuple(windows.shape)}, expected two equal shapes")
+    checks.same_shape(check_windows(found), check_windows(windows), "windows of shapes")
     shares = (found.cpu() == windows.cpu()).float().mean((0, 1)).tolist()
     return {**dict(zip(RANGES, shares, strict=True)), "all": sum(shares) / len(shares)}
 
@@ -171,7 +203,12 @@ def dissonance(windows: Tensor) -> Tensor:
 
     NaN for a window in which no two voices ever sound together.
     """
-    return _pairs(windows, lambda interval: torch.isin(interval % 12, torch.tensor(DISSONANT)))
+    windows = check_windows(windows).cpu()
+    one, other = torch.combinations(torch.arange(len(RANGES))).T
+    first, second = windows[..., one], windows[..., other]
+    both = (first != REST) & (second != REST)
+    clash = torch.isin((first - second).abs() % 12, torch.tensor(DISSONANT))
+    return (clash & both).float().sum((1, 2)) / both.float().sum((1, 2))
 
 
 def off_scale(windows: Tensor) -> Tensor:
@@ -191,24 +228,3 @@ def changes(windows: Tensor) -> Tensor:
     """Return for each window the share of steps, the first left out, at which a voice moves, `(N,)`."""
     windows = check_windows(windows).cpu()
     return (windows[:, 1:] != windows[:, :-1]).float().mean((1, 2))
-
-
-def _pairs(windows: Tensor, judge: Callable[[Tensor], Tensor]) -> Tensor:
-    windows = check_windows(windows).cpu()
-    one, other = torch.combinations(torch.arange(len(RANGES))).T
-    first, second = windows[..., one], windows[..., other]
-    both = (first != REST) & (second != REST)
-    return (judge((first - second).abs()) & both).float().sum((1, 2)) / both.float().sum((1, 2))
-
-
-def _sizes() -> list[int]:
-    return [high - low + 2 for low, high in RANGES.values()]
-
-
-def _log_shares(symbols: Tensor, size: int, smoothing: float) -> Tensor:
-    counts = torch.bincount(symbols.flatten(), minlength=size) + smoothing
-    return (counts / counts.sum()).log()
-
-
-def _mixed(counts: Tensor, shares: Tensor, smoothing: float) -> Tensor:
-    return (counts + smoothing * shares) / (counts.sum(-1, keepdim=True) + smoothing)

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import warnings
 
+import numpy as np
 import torch
 from sklearn.decomposition import MiniBatchDictionaryLearning, sparse_encode
 from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor
 
 from .. import checks
+from .batches import _array
 
 __all__ = [
     "active_counts",
@@ -75,9 +77,8 @@ def pursuit(atoms: Tensor, points: Tensor, count: int) -> Tensor:
         points: `(N, D)`, with the mean or the decoder's bias already subtracted.
     """
     checks.whole("count", count)
-    codes = sparse_encode(
-        points.double().numpy(), atoms.detach().double().numpy(), algorithm="omp", n_nonzero_coefs=count
-    )
+    rows, dictionary = (_array(each.double()) for each in (points, atoms))
+    codes = sparse_encode(rows, dictionary, algorithm="omp", n_nonzero_coefs=count)
     return torch.from_numpy(codes).float()
 
 
@@ -93,11 +94,15 @@ def classic_dictionary(points: Tensor, atoms: int, *, seed: int = 0) -> Tensor:
         seed: fixes the first atoms and the order of the points.
     """
     learner = MiniBatchDictionaryLearning(
-        checks.whole("atoms", atoms), batch_size=256, max_iter=1, fit_algorithm="cd", random_state=seed
+        checks.whole("atoms", atoms), batch_size=256, max_iter=1, fit_algorithm="cd", random_state=checks.seed(seed)
     )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # codes need not be exact for the atoms to improve
-        learner.fit(points.numpy())
+    state = np.random.get_state()  # noqa: NPY002  # scikit-learn draws from the global state, whatever it is given
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # codes need not be exact for the atoms to improve
+            learner.fit(_array(points))
+    finally:
+        np.random.set_state(state)  # noqa: NPY002
     return torch.nn.functional.normalize(torch.from_numpy(learner.components_).float(), dim=1)
 
 
@@ -118,8 +123,9 @@ def selectivity(codes: Tensor, labels: Tensor, *, images: int = 100) -> tuple[Te
     _check_codes(codes)
     if checks.whole("images", images) > len(codes):
         raise ValueError(f"got images={images}, but there are only {len(codes)} codes")
+    classes = _classes(labels, codes)
     best = labels[codes.topk(images, dim=0).indices]
-    counts = torch.stack([(best == label).sum(0) for label in range(int(labels.max()) + 1)])
+    counts = torch.stack([(best == label).sum(0) for label in range(classes)])
     most, label = counts.max(0)
     share = torch.where((codes != 0).sum(0) >= images, most / images, torch.nan)
     return label, share
@@ -131,9 +137,13 @@ def contrast(codes: Tensor, labels: Tensor) -> Tensor:
     Args:
         codes: `(N, k)`.
         labels: `(N,)`, whole numbers from 0; each class must occur, and so must another one.
+
+    Raises:
+        ValueError: for bad codes or labels, or if a class does not occur.
     """
-    _check_codes(codes)
-    classes = range(int(labels.max()) + 1)
+    classes = range(_classes(labels, _check_codes(codes)))
+    if len(labels.unique()) < max(2, len(classes)):
+        raise ValueError(f"got labels {labels.unique().tolist()}, expected each class from 0, and at least two of them")
     return torch.stack([codes[labels == label].mean(0) - codes[labels != label].mean(0) for label in classes])
 
 
@@ -177,7 +187,11 @@ def equally_active(activity: Tensor, units: Tensor) -> Tensor:
 
 
 def _check_codes(codes: Tensor) -> Tensor:
-    if not isinstance(codes, Tensor) or codes.dim() != 2 or len(codes) == 0:
-        shape = tuple(codes.shape) if isinstance(codes, Tensor) else type(codes).__name__
-        raise ValueError(f"got {shape}, expected codes of shape (N, k) with N of at least 1; use evaluate.encode(…)")
-    return codes
+    return checks.floats("codes", codes, "(N, k)")
+
+
+def _classes(labels: Tensor, codes: Tensor) -> int:
+    """Return how many classes there are, once it is clear that the labels are those of the codes."""
+    classes = int(labels.max()) + 1 if isinstance(labels, Tensor) and labels.numel() else 1
+    checks.labels(labels, len(codes), max(1, classes))
+    return classes
