@@ -45,10 +45,10 @@ family: $(READY)  ## measure the models of chapter 17's table again, where their
 	$(BIN)/python benchmarks/measure_family.py
 
 exercises: $(READY)  ## make the student notebooks in book/exercises/ from the masters in assignments/
-	$(BIN)/python tools/exercises.py
+	$(BIN)/python grading/student_notebooks.py
 
 grade: $(READY)  ## grade a folder of exercises: make grade SUBMISSIONS=folder
-	$(BIN)/python tools/grade.py "$(SUBMISSIONS)"
+	$(BIN)/python grading/grade.py "$(SUBMISSIONS)" "$(SEED)"
 
 lab: $(READY)  ## open the notebooks in JupyterLab
 	$(BIN)/pip install -q jupyterlab==4.6.6
@@ -74,7 +74,7 @@ bench: book  ## time fit, the VAE, bits-back coding, chapters, explorables and g
 	$(BIN)/python benchmarks/throughput.py
 	$(BIN)/python benchmarks/vae_time.py
 	$(BIN)/python benchmarks/explorable_cost.py
-	$(BIN)/python benchmarks/grading.py
+	$(BIN)/python benchmarks/grading_time.py
 
 clean:  ## delete what was built and the virtual environments
 	rm -rf _build .venv .venv-compat .pytest_cache .ruff_cache .hypothesis

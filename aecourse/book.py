@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import json
+import sys
 import textwrap
 from pathlib import Path
 from statistics import mean
@@ -26,14 +27,31 @@ COLUMNS = {
 }
 
 
-class Source(str):
-    """Python source that a notebook shows with highlighting and a terminal as plain text."""
+class Text(str):
+    """A text that a notebook and a terminal show as it is, without quotation marks.
+
+    Where the output can't write a ✓, as on some consoles of Windows, OK is printed, and ? for what has no other name.
+    """
+
+    ASCII = str.maketrans({"✓": "OK", "✗": "NO", "·": "-", "−": "-"})
 
     def __repr__(self) -> str:
         return str(self)
 
+    def __str__(self) -> str:
+        encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+        try:
+            self.encode(encoding)
+        except UnicodeEncodeError:
+            return self.translate(self.ASCII).encode(encoding, "replace").decode(encoding)
+        return str.__str__(self)
+
+
+class Source(Text):
+    """Python source that a notebook shows with highlighting and a terminal as plain text."""
+
     def _repr_markdown_(self) -> str:
-        return f"```python\n{self}\n```"
+        return f"```python\n{str.__str__(self)}\n```"
 
 
 def show(*objects: Any) -> Source:
@@ -41,16 +59,31 @@ def show(*objects: Any) -> Source:
 
     A page that shows code this way cannot disagree with the code that runs.  The docstrings are in
     the book's appendix and in `help(…)`.
+
+    Raises:
+        ValueError: for what has no source of its own in a file, such as a number or a built-in function.
     """
-    return Source("\n\n".join(without_docstrings(inspect.getsource(thing)) for thing in objects))
+    return Source("\n\n".join(map(_source, objects)))
+
+
+def _source(thing: Any) -> str:
+    try:
+        return without_docstrings(inspect.getsource(thing))
+    except (TypeError, OSError, SyntaxError):  # nothing of Python's, in no file, or a lambda in the middle of a line
+        hint = "; show its function, .fget" if isinstance(thing, property) else ""
+        raise ValueError(f"got {thing!r:.80}, expected a class or function whose source lies in a file{hint}") from None
 
 
 def without_docstrings(source: str) -> str:
-    """Return the source of a class or function, moved to the margin, without any docstring in it."""
+    """Return the source of a class or function, moved to the margin, without any docstring in it.
+
+    Where a docstring is all there is, it stays: without it there would be no class or function.
+    """
     source = textwrap.dedent(source)
     lines = source.splitlines()
     for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
+        documented = isinstance(node, ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None
+        if documented and len(node.body) > 1:
             first = node.body[0]
             for number in range(first.lineno - 1, first.end_lineno):
                 lines[number] = None
@@ -60,11 +93,8 @@ def without_docstrings(source: str) -> str:
     return "\n".join(line for line in lines if line is not None)
 
 
-class Claims(str):
+class Claims(Text):
     """Checked claims, a line each."""
-
-    def __repr__(self) -> str:
-        return str(self)
 
 
 def claims(*rows: tuple[str, float | Tensor, float, float], on: Dataset | Chorales | None = None) -> Claims:
@@ -78,10 +108,12 @@ def claims(*rows: tuple[str, float | Tensor, float, float], on: Dataset | Choral
 
     Raises:
         AssertionError: if a value is outside [low, high], or is NaN; the message names every one that is.
+        ValueError: if a row is no claim: no four parts, no single number, or bounds in the wrong order.
     """
+    if not isinstance(on, Dataset | Chorales | None):
+        raise ValueError(f"got on={on!r:.80}, expected the data set measured, such as data.load('mnist'), or None")
     lines, wrong = [], []
-    for what, value, low, high in rows:
-        value = float(value.detach() if isinstance(value, Tensor) else value)
+    for what, value, low, high in map(_claim, rows):
         if on is not None and on.name not in ("mnist", "chorales"):
             meant = "Bach's" if isinstance(on, Chorales) else "MNIST"
             lines.append(f"· {what}: {value:.4g} on {on.name} (the text speaks of {meant})")
@@ -94,11 +126,34 @@ def claims(*rows: tuple[str, float | Tensor, float, float], on: Dataset | Choral
     return Claims("\n".join(lines))
 
 
+def _claim(row: tuple) -> tuple[str, float, float, float]:
+    """Return a claim whose parts are a text and three numbers, or raise a ValueError."""
+    if not isinstance(row, tuple | list) or len(row) != 4 or not isinstance(row[0], str):
+        raise ValueError(
+            f"got the claim {row!r:.80}, expected (what, value, low, high), each claim in its own brackets"
+        )
+    value, low, high = (_number(row[0], part) for part in row[1:])
+    if not low <= high:
+        raise ValueError(f"claim {row[0]!r}: got bounds from {low:g} to {high:g}, expected the lesser one first")
+    return row[0], value, low, high
+
+
+def _number(claim: str, value: Any) -> float:
+    number = value.detach() if isinstance(value, Tensor) else value
+    try:
+        return float(number if not isinstance(number, str) else None)
+    except (TypeError, ValueError, RuntimeError):
+        shape = f" of shape {tuple(value.shape)}" if hasattr(value, "shape") else ""
+        raise ValueError(
+            f"claim {claim!r}: got {type(value).__name__}{shape}, expected one number; take its mean, or claim each"
+        ) from None
+
+
 class Table(Source):
     """A table in Markdown."""
 
     def _repr_markdown_(self) -> str:
-        return str(self)
+        return str.__str__(self)
 
 
 def results() -> dict[str, dict]:

@@ -6,6 +6,7 @@ keeps a later term, the KL of chapter 6, at its true weight: an average over pix
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -23,9 +24,10 @@ def binary_cross_entropy(logits: Tensor, pixels: Tensor) -> Tensor:
         pixels: the same shape, in [0, 1].
 
     Raises:
-        ValueError: if the shapes differ.
+        ValueError: if the shapes differ, one holds whole numbers, or pixels leave [0, 1].
     """
-    checks.same_shape(logits, pixels)
+    _check_pair(logits, pixels)
+    _check_pixels(pixels)
     return F.binary_cross_entropy_with_logits(logits, pixels, reduction="sum") / len(pixels)
 
 
@@ -35,9 +37,9 @@ def squared_error(reconstructions: Tensor, pixels: Tensor) -> Tensor:
     Up to a constant this is the negative log-likelihood in nats of a Gaussian with variance ½.
 
     Raises:
-        ValueError: if the shapes differ.
+        ValueError: if the shapes differ, or one holds whole numbers.
     """
-    checks.same_shape(reconstructions, pixels)
+    _check_pair(reconstructions, pixels)
     return (reconstructions - pixels).square().sum() / len(pixels)
 
 
@@ -52,7 +54,25 @@ def gaussian_kl(mu: Tensor, log_var: Tensor) -> Tensor:
         log_var: log σ², the same shape.
 
     Raises:
-        ValueError: if the shapes differ.
+        ValueError: if the shapes differ, or one holds whole numbers.
     """
-    checks.same_shape(mu, log_var)
+    _check_pair(mu, log_var)
     return 0.5 * (mu.square() + log_var.exp() - 1 - log_var)
+
+
+def _check_pair(first: Tensor, second: Tensor) -> None:
+    checks.same_shape(first, second)
+    checks.floats(first, second)
+
+
+def _check_pixels(pixels: Tensor) -> None:
+    # In training this runs in every step: it takes 0.3 % of a step of chapter 2's autoencoder, and 1.3 % of one with a
+    # single hidden layer of 64 units.  What is squared may lie anywhere: codes, for example.
+    if pixels.numel() == 0:
+        raise ValueError(f"got no pixels (shape {tuple(pixels.shape)}), expected (N, …) with N of at least 1")
+    low, high = torch.stack(torch.aminmax(pixels.detach())).tolist()
+    if not (low >= 0 and high <= 1):
+        raise ValueError(
+            f"got pixels from {low:g} to {high:g}, expected values in [0, 1]; divide grey levels by 255, and give the "
+            "logits first: binary_cross_entropy(logits, pixels)"
+        )

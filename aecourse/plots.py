@@ -3,13 +3,19 @@
 Figures are drawn for a high-density screen and compressed when a notebook shows them.  Colours are
 Petroff's ten (2021), chosen to stay apart for colour-blind readers; wherever colours name something,
 a label does too.
+
+Numbers may be tensors on any device, with a gradient or without, arrays or lists.  Images are float32 tensors
+`(N, 1, H, W)`, drawn grey, or `(N, 3, H, W)`, drawn in their colours; values a little outside [0, 1], as a linear
+model gives them, are clipped.  What can't be drawn as asked raises a ValueError that says what was expected: other
+shapes, NaN, nothing at all.
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import cycle
+from typing import TYPE_CHECKING, Any
 
 import matplotlib.figure
 import numpy as np
@@ -18,14 +24,19 @@ from matplotlib.axes import Axes
 from matplotlib.collections import EllipseCollection
 from matplotlib.colors import to_rgb
 from matplotlib.patches import Circle
-from matplotlib.ticker import FixedLocator, LogLocator, NullLocator
+from matplotlib.ticker import FixedLocator, LogLocator, MaxNLocator, NullLocator
 from PIL import Image
+from sklearn.metrics import roc_curve
 from torch import Tensor
 from torch.distributions import Normal
 from torchvision.utils import make_grid
 
+from . import checks
+
 if TYPE_CHECKING:
     from .training import History
+
+Numbers = Tensor | np.ndarray | Sequence[float]
 
 COLOURS = (
     "#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6",
@@ -63,6 +74,8 @@ def history(run: History) -> Figure:
 
     A total that consists of one other term alone is not drawn twice.
     """
+    if not hasattr(run, "validation"):
+        raise ValueError(f"got {type(run).__name__}, expected a History, as training.fit returns it")
     single = len(run.train) == 2 and run.train.get("total") in [run.train[key] for key in run.train if key != "total"]
     terms = {term: values for term, values in run.train.items() if not (single and term == "total")}
     figure, axes = _panels(1, len(terms) or 1, width=3.6, height=2.6)
@@ -72,6 +85,7 @@ def history(run: History) -> Figure:
         if term in run.validation:
             axis.plot(epochs, run.validation[term], marker="s", markersize=3, linestyle="--", label="validation")
         axis.set(xlabel="epoch", ylabel=term)
+        axis.xaxis.set_major_locator(MaxNLocator("auto", steps=(1, 2, 5, 10), integer=True, min_n_ticks=1))
         axis.legend()
     return figure
 
@@ -79,27 +93,27 @@ def history(run: History) -> Figure:
 @rc_context(STYLE)
 def images(rows: Mapping[str, Tensor], *, columns: int = 10) -> Figure:
     """Draw rows of images with a label each: `{"original": (N, 1, 28, 28), …}`, the first `columns` of each."""
-    figure, axes = _panels(len(rows), 1, width=0.5 * columns, height=0.74)
+    columns = checks.whole("columns", columns)
+    figure, axes = _panels(len(_named(rows, "images (N, 1, H, W)")), 1, width=0.5 * columns, height=0.74)
     for axis, (label, pictures) in zip(axes, rows.items(), strict=True):
-        axis.imshow(_strip(pictures[:columns], columns), vmin=0, vmax=1, interpolation="nearest")
+        _draw_in_rows(axis, _pictures(f"the row {label!r}", pictures, columns), columns)
         axis.set_title(label, loc="left", pad=2)
-        _bare(axis)
     return figure
 
 
 @rc_context(STYLE)
 def grid(pictures: Tensor, *, columns: int = 10) -> Figure:
     """Draw images `(N, 1, 28, 28)` in rows of `columns`."""
+    columns, pictures = checks.whole("columns", columns), _pictures("images", pictures)
     rows = -(-len(pictures) // columns)
     figure, (axis,) = _panels(1, 1, width=0.5 * columns, height=0.5 * rows)
-    axis.imshow(_strip(pictures, columns), vmin=0, vmax=1, interpolation="nearest")
-    _bare(axis)
+    _draw_in_rows(axis, pictures, columns)
     return figure
 
 
 @rc_context(STYLE)
 def lines(
-    curves: Mapping[str, tuple[Sequence[float], Sequence[float]]],
+    curves: Mapping[str, tuple[Numbers, Numbers]],
     *,
     x: str,
     y: str,
@@ -107,14 +121,28 @@ def lines(
     log_y: bool = False,
     points: Mapping[str, tuple[float, float]] | None = None,
 ) -> Figure:
-    """Draw named curves `{"PCA": (x values, y values), …}` and, if given, single named points."""
+    """Draw named curves `{"PCA": (x values, y values), …}` and, if given, single named points.
+
+    On a logarithmic axis all values must be above 0.
+    """
+    if not (points and isinstance(curves, Mapping)):
+        _named(curves, "(x values, y values)")
+    curves = {label: _pair(f"the curve {label!r}", values, "N") for label, values in curves.items()}
+    points = {label: _pair(f"the point {label!r}", place) for label, place in (points or {}).items()}
+    for label, (across, up) in (*curves.items(), *points.items()):
+        if across.shape != up.shape:
+            raise ValueError(
+                f"got {across.size} x values and {up.size} y values for {label!r}, expected as many of each"
+            )
+        if (log_x and across.min() <= 0) or (log_y and up.min() <= 0):
+            raise ValueError(f"got values of 0 or less for {label!r}, expected values above 0 on a logarithmic axis")
     figure, (axis,) = _panels(1, 1, width=4.7, height=3.2)
     for number, (label, (across, up)) in enumerate(curves.items()):
         if len(across) <= 30:
             axis.plot(across, up, marker=MARKERS[number % len(MARKERS)], markersize=4, label=label)
         else:
             axis.plot(across, up, linestyle=("-", "--", ":", "-.")[number % 4], label=label)
-    for (label, (across, up)), marker in zip((points or {}).items(), "*PXdv^" * 3, strict=False):
+    for (label, (across, up)), marker in zip(points.items(), cycle("*PXdv^"), strict=False):
         axis.plot([across], [up], marker=marker, markersize=11, linestyle="none", color="black", label=label)
     axis.set(xlabel=x, ylabel=y, xscale="log" if log_x else "linear", yscale="log" if log_y else "linear")
     for scale, is_log in ((axis.xaxis, log_x), (axis.yaxis, log_y)):
@@ -123,7 +151,7 @@ def lines(
             scale.set_major_locator(LogLocator(subs=(1, 2, 5) if high / low < 2000 else (1,)))
             scale.set_major_formatter("{x:g}")
             scale.set_minor_formatter("")
-    if len(curves) + len(points or {}) > 1:
+    if len(curves) + len(points) > 1:
         axis.legend()
     return figure
 
@@ -131,6 +159,8 @@ def lines(
 @rc_context(STYLE)
 def bars(values: Mapping[str, float], *, x: str, digits: int = 0) -> Figure:
     """Draw named numbers as horizontal bars, each with its value at the end."""
+    digits = checks.whole("digits", digits, 0)
+    values = {name: value.item() for name, value in _arrays("bar", values).items()}
     figure, (axis,) = _panels(1, 1, width=4.7, height=0.32 * len(values) + 0.6)
     drawn = axis.barh(list(values), list(values.values()), color=COLOURS[0])
     axis.bar_label(drawn, labels=[f"{value:,.{digits}f}" for value in values.values()], padding=3)
@@ -141,45 +171,60 @@ def bars(values: Mapping[str, float], *, x: str, digits: int = 0) -> Figure:
 
 
 @rc_context(STYLE)
-def latent_maps(maps: Mapping[str, Tensor], labels: Tensor) -> Figure:
+def latent_maps(maps: Mapping[str, Numbers], labels: Numbers | Sequence[str]) -> Figure:
     """Draw named sets of points `(N, 2)` side by side, coloured by label, with each label at its median.
 
     The axes run like asinh: straight in the crowded middle, logarithmic towards the few points far out.
+
+    Args:
+        maps: name → codes `(N, 2)`.
+        labels: a whole number or a name for each point.
     """
-    figure, axes = _panels(1, len(maps), width=3.1, height=3.1)
-    for axis, (title, points) in zip(axes, maps.items(), strict=True):
-        middle = np.median(np.abs(points.numpy() - np.median(points.numpy(), axis=0)), axis=0)
+    maps = _arrays("map", maps, "N", 2)
+    figure, panels = _side_by_side(maps, width=3.1, height=3.1, x="$z_1$", y="$z_2$")
+    for axis, points in panels:
+        middle = np.median(np.abs(points - np.median(points, axis=0)), axis=0)
+        middle = np.maximum(middle, 1e-3)  # a collapsed dimension has no width, nor has a code that is mostly 0
         axis.set_xscale("asinh", linear_width=middle[0])
         axis.set_yscale("asinh", linear_width=middle[1])
         for scale in (axis.xaxis, axis.yaxis):
             scale.set_major_locator(FixedLocator((-10, -3, -1, 0, 1, 3, 10)))
             scale.set_minor_locator(NullLocator())
             scale.set_major_formatter("{x:g}")
-        _labelled(axis, points, labels, size=3)
-        axis.set(title=title, xlabel="$z_1$", ylabel="$z_2$")
+        _draw_labelled(axis, points, labels, size=3)
     return figure
 
 
 @rc_context(STYLE)
-def clouds(posteriors: Mapping[str, Normal], labels: Tensor) -> Figure:
+def clouds(posteriors: Mapping[str, Normal], labels: Numbers | Sequence[str]) -> Figure:
     """Draw named posteriors over two latent dimensions side by side: each image's mean and its σ as an ellipse.
 
     Colours and numbers are labels.  Dashed circles of radius 1 and 2 hold 39 % and 86 % of the prior N(0, I).
     The axes leave out the outermost means, 3 % on each side.
+
+    Args:
+        posteriors: name → a normal distribution for each image, `(N, 2)`.
+        labels: a whole number or a name for each image.
     """
-    figure, axes = _panels(1, len(posteriors), width=3.4, height=3.4)
-    for axis, (title, q) in zip(axes, posteriors.items(), strict=True):
-        for label in labels.unique().tolist():
-            mean, spread = (values[labels == label].numpy() for values in (q.mean, q.stddev))
-            colour = _colour(label)
+    for title, q in _named(posteriors, "a posterior").items():
+        if not isinstance(q, Normal):
+            raise ValueError(
+                f"got {type(q).__name__} as {title!r}, expected a Normal, as evaluate.posterior returns it"
+            )
+    centres = _arrays("centres of", {title: q.mean for title, q in posteriors.items()}, "N", 2)
+    sizes = _arrays("σ of", {title: q.stddev for title, q in posteriors.items()}, "N", 2)
+    figure, panels = _side_by_side(centres, width=3.4, height=3.4, x="$z_1$", y="$z_2$")
+    for (axis, means), spreads in zip(panels, sizes.values(), strict=True):
+        for _, colour, members in _classes(labels, len(means)):
+            mean, spread = means[members], spreads[members]
             size = {"widths": 2 * spread[:, 0], "heights": 2 * spread[:, 1], "angles": np.zeros(len(mean))}
             place = {"offsets": mean, "transOffset": axis.transData, "units": "xy"}
             axis.add_collection(EllipseCollection(**size, **place, facecolor=colour, alpha=0.25, linewidth=0))
-        _labelled(axis, q.mean, labels, size=2)
+        _draw_labelled(axis, means, labels, size=2)
         for radius in (1, 2):
             axis.add_patch(Circle((0, 0), radius, fill=False, linestyle="--", linewidth=1))
-        axis.set(title=title, xlabel="$z_1$", ylabel="$z_2$", aspect="equal")
-        low, high = np.quantile(q.mean, (0.03, 0.97), axis=0)
+        axis.set_aspect("equal")
+        low, high = np.quantile(means, (0.03, 0.97), axis=0)
         axis.set(
             xlim=(min(low[0], -2) - 0.5, max(high[0], 2) + 0.5), ylim=(min(low[1], -2) - 0.5, max(high[1], 2) + 0.5)
         )
@@ -187,26 +232,35 @@ def clouds(posteriors: Mapping[str, Normal], labels: Tensor) -> Figure:
 
 
 @rc_context(STYLE)
-def loops(paths: Mapping[str, Tensor], angles: Tensor) -> Figure:
+def loops(paths: Mapping[str, Numbers], angles: Numbers) -> Figure:
     """Draw named closed paths of points `(N, 2)` side by side, coloured by the angle in degrees at each point."""
-    figure, axes = _panels(1, len(paths), width=2.4, height=2.4)
-    for axis, (title, points) in zip(axes, paths.items(), strict=True):
-        closed = np.vstack([points.numpy(), points[:1].numpy()])
-        axis.plot(*closed.T, color=COLOURS[3], linewidth=0.8)
-        drawn = axis.scatter(*points.numpy().T, c=angles.numpy(), cmap="twilight", s=14, vmin=0, vmax=360, zorder=2)
-        axis.set(title=title, xlabel="$z_1$", ylabel="$z_2$")
-    figure.colorbar(drawn, ax=axes, label="angle (degrees)", ticks=[0, 90, 180, 270, 360])
+    paths, angles = _arrays("path", paths, "N", 2), _numbers("angles", angles, "N")
+    figure, panels = _side_by_side(paths, width=2.4, height=2.4, x="$z_1$", y="$z_2$")
+    for axis, points in panels:
+        if len(points) != len(angles):
+            raise ValueError(f"got {len(points)} points and {len(angles)} angles, expected one for each")
+        axis.plot(*np.vstack([points, points[:1]]).T, color=COLOURS[3], linewidth=0.8)
+        drawn = axis.scatter(*points.T, c=angles, cmap="twilight", s=14, vmin=0, vmax=360, zorder=2)
+    figure.colorbar(drawn, ax=figure.axes, label="angle (degrees)", ticks=[0, 90, 180, 270, 360])
     return figure
 
 
 @rc_context(STYLE)
-def histograms(samples: Mapping[str, Tensor], *, x: str, y: str = "share of images", bins: int = 50) -> Figure:
-    """Draw named samples as overlaid histograms on common bins, each as a share of its sample."""
+def histograms(samples: Mapping[str, Numbers], *, x: str, y: str = "share of images", bins: int = 50) -> Figure:
+    """Draw named samples `(N,)` as overlaid histograms on common bins, each as a share of its sample.
+
+    The bins end where 99.5 % of all numbers lie below.
+    """
+    bins = checks.whole("bins", bins)
+    samples = _arrays("sample", samples, "N")
     figure, (axis,) = _panels(1, 1, width=4.7, height=2.8)
-    everything = np.concatenate([np.asarray(sample) for sample in samples.values()])
-    edges = np.linspace(everything.min(), np.quantile(everything, 0.995), bins + 1)
-    for (label, sample), style in zip(samples.items(), ("-", "--", ":", "-.") * 3, strict=False):
-        share = np.histogram(np.asarray(sample), edges)[0] / len(sample)
+    everything = np.concatenate(list(samples.values()))
+    low, high = everything.min(), np.quantile(everything, 0.995)
+    if low == high:  # nearly all numbers are the same: a bin needs a width
+        high = everything.max() if everything.max() > low else low + 1
+    edges = np.linspace(low, high, bins + 1)
+    for (label, sample), style in zip(samples.items(), cycle(("-", "--", ":", "-.")), strict=False):
+        share = np.histogram(sample, edges)[0] / len(sample)
         axis.stairs(share, edges, label=label, linestyle=style, linewidth=1.8)
     axis.set(xlabel=x, ylabel=y)
     axis.legend()
@@ -214,13 +268,17 @@ def histograms(samples: Mapping[str, Tensor], *, x: str, y: str = "share of imag
 
 
 @rc_context(STYLE)
-def roc(scores: Mapping[str, tuple[Tensor, Tensor]]) -> Figure:
-    """Draw the ROC curve of each named pair of scores `(normal, anomalous)`: found against falsely alarmed."""
+def roc(scores: Mapping[str, tuple[Numbers, Numbers]]) -> Figure:
+    """Draw the ROC curve of each named pair of scores `(normal, anomalous)`: found against falsely alarmed.
+
+    Each score is once the threshold from which on an image is flagged.
+    """
     figure, (axis,) = _panels(1, 1, width=3.8, height=3.6)
-    for label, (normal, anomalous) in scores.items():
-        thresholds = np.quantile(np.concatenate([normal, anomalous]), np.linspace(1, 0, 200))
-        alarms, found = ([(np.asarray(part) >= t).mean() for t in thresholds] for part in (normal, anomalous))
-        axis.plot([0, *alarms, 1], [0, *found, 1], label=label)
+    for label, pair in _named(scores, "(normal, anomalous)").items():
+        normal, anomalous = _pair(f"the scores {label!r}", pair, "N")
+        truth = np.repeat((0, 1), (len(normal), len(anomalous)))
+        alarms, found, _ = roc_curve(truth, np.concatenate([normal, anomalous]), drop_intermediate=False)
+        axis.plot(alarms, found, label=label)
     axis.plot([0, 1], [0, 1], color=COLOURS[3], linestyle=":", label="guessing")
     axis.set(xlabel="share of normal images flagged", ylabel="share of anomalies found")
     axis.legend(loc="lower right")
@@ -228,46 +286,48 @@ def roc(scores: Mapping[str, tuple[Tensor, Tensor]]) -> Figure:
 
 
 @rc_context(STYLE)
-def heatmaps(maps: Mapping[str, Tensor], *, label: str) -> Figure:
+def heatmaps(maps: Mapping[str, Numbers], *, label: str) -> Figure:
     """Draw named matrices `(H, W)` side by side on one colour scale."""
-    figure, axes = _panels(1, len(maps), width=2.4, height=2.4)
-    low = min(float(values.min()) for values in maps.values())
-    high = max(float(values.max()) for values in maps.values())
-    for axis, (title, values) in zip(axes, maps.items(), strict=True):
-        drawn = axis.imshow(values.numpy(), cmap="cividis", vmin=low, vmax=high)
-        axis.set_title(title)
+    maps = _arrays("map", maps, "H", "W")
+    figure, panels = _side_by_side(maps, width=2.4, height=2.4)
+    for axis, values in panels:
+        drawn = axis.imshow(values, cmap="cividis", **_range(maps))
         _bare(axis)
-    figure.colorbar(drawn, ax=axes, label=label, shrink=0.8)
+    figure.colorbar(drawn, ax=figure.axes, label=label, shrink=0.8)
     return figure
 
 
 @rc_context(STYLE)
 def atlas(
-    points: Tensor,
-    labels: Tensor,
+    points: Numbers,
+    labels: Numbers | Sequence[str],
     *,
-    ground: tuple[Tensor, Tensor, Tensor] | None = None,
-    paths: Mapping[str, Tensor] | None = None,
+    ground: tuple[Numbers, Numbers, Numbers] | None = None,
+    paths: Mapping[str, Numbers] | None = None,
 ) -> Figure:
     """Draw codes `(N, 2)` on one map, coloured by label; on request what lies under them, and paths across it.
 
     Args:
         points: the codes.
-        labels: a number for each, `(N,)`; it is shown at the median of its points.
+        labels: a whole number or a name for each, `(N,)`; it is shown at the median of its points.
         ground: `(classes, low, high)`: what is seen at `(H, W)` places spread evenly over the box between the corners
             `low` and `high`, both `(2,)`, the first row at the bottom; −1, nothing, stays dark.
-        paths: name → `(steps, 2)`, drawn as a line from its dot to its arrowhead.
+        paths: name → `(steps, 2)`, at least two steps, drawn as a line from its dot to its arrowhead.
     """
+    points = _numbers("points", points, "N", 2)
+    paths = _arrays("path", paths, "steps", 2) if paths else {}
     figure, (axis,) = _panels(1, 1, width=4.9, height=4.6)
     if ground is not None:
-        classes, low, high = ground
+        classes = _numbers("classes of the ground", ground[0], "H", "W", whole=True)
+        low, high = (_numbers("corners of the ground", corner, 2) for corner in ground[1:])
         shades = 0.55 + 0.45 * np.array([to_rgb(colour) for colour in COLOURS])
-        picture = np.where((classes >= 0).numpy()[..., None], shades[classes.numpy() % len(COLOURS)], 0.25)
+        picture = np.where((classes >= 0)[..., None], shades[classes % len(COLOURS)], 0.25)
         extent = (float(low[0]), float(high[0]), float(low[1]), float(high[1]))
         axis.imshow(picture, origin="lower", extent=extent, aspect="auto", interpolation="nearest")
-    _labelled(axis, points, labels, size=4, edge=0.2 if ground is not None else 0)
-    for name, path in (paths or {}).items():
-        way = path.numpy()
+    _draw_labelled(axis, points, labels, size=4, edge=0.2 if ground is not None else 0)
+    for name, way in paths.items():
+        if len(way) < 2:
+            raise ValueError(f"got a path {name!r} of one step, expected at least two, a beginning and an end")
         axis.plot(*way.T, color="black", linewidth=1.4)
         axis.plot(*way[0], "o", color="black", markersize=5)
         axis.annotate("", way[-1], way[-2], arrowprops={"arrowstyle": "-|>", "color": "black"})
@@ -282,9 +342,15 @@ def atlas(
 
 
 @rc_context(STYLE)
-def shares(rows: Mapping[str, Sequence[float]], columns: Sequence[str], *, x: str, y: str) -> Figure:
+def shares(rows: Mapping[str, Numbers], columns: Sequence[str], *, x: str, y: str) -> Figure:
     """Draw named rows of shares from 0 to 1 as a table in per cent, the larger the darker."""
-    values = np.array([list(row) for row in rows.values()])
+    rows = _arrays("row", rows, len(columns))
+    values = np.array(list(rows.values()))
+    if values.min() < -1e-6 or values.max() > 1 + 1e-6:
+        raise ValueError(
+            f"got numbers from {values.min():g} to {values.max():g}, expected shares from 0 to 1; "
+            "divide by what makes the whole"
+        )
     figure, (axis,) = _panels(1, 1, width=0.42 * len(columns) + 1.6, height=0.34 * len(rows) + 0.6)
     axis.imshow(values, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     for (row, column), value in np.ndenumerate(values):
@@ -300,10 +366,10 @@ def shares(rows: Mapping[str, Sequence[float]], columns: Sequence[str], *, x: st
 
 @rc_context(STYLE)
 def landscapes(
-    maps: Mapping[str, Tensor],
+    maps: Mapping[str, Numbers],
     *,
     label: str,
-    points: Tensor | Mapping[str, Tensor] | None = None,
+    points: Numbers | Mapping[str, Numbers] | None = None,
     size: tuple[float, float] = (0.0, 1.0),
 ) -> Figure:
     """Draw named functions of two numbers side by side on one colour scale, with points on them.
@@ -311,34 +377,37 @@ def landscapes(
     Args:
         maps: name → values `(H, W)` at places spread evenly over a square, the first row at the bottom.
         label: what the colours mean.
-        points: `(N, 2)` for all maps, or name → points.
+        points: `(N, 2)` for all maps, or name → points for some of them.
         size: where the square begins and ends, the same along both axes.
     """
-    figure, axes = _panels(1, len(maps), width=2.4, height=2.6)
-    low = min(float(values.min()) for values in maps.values())
-    high = max(float(values.max()) for values in maps.values())
-    for axis, (title, values) in zip(axes, maps.items(), strict=True):
-        drawn = axis.imshow(values.numpy(), cmap="cividis", vmin=low, vmax=high, origin="lower", extent=size * 2)
-        here = points.get(title) if isinstance(points, Mapping) else points
-        if here is not None:
-            axis.scatter(*here.numpy().T, s=3, color="white", linewidths=0)
-        axis.set(title=title, xlabel="$x_1$", xlim=size, ylim=size)
-    axes[0].set_ylabel("$x_2$")
-    for axis in axes[1:]:
+    maps = _arrays("map", maps, "H", "W")
+    here = {} if points is None else points if isinstance(points, Mapping) else dict.fromkeys(maps, points)
+    if unknown := here.keys() - maps.keys():
+        raise ValueError(f"got points for {', '.join(map(repr, unknown))}, expected names of maps: {', '.join(maps)}")
+    figure, panels = _side_by_side(maps, width=2.4, height=2.6, x="$x_1$", y="$x_2$")
+    for (axis, values), title in zip(panels, maps, strict=True):
+        drawn = axis.imshow(values, cmap="cividis", **_range(maps), origin="lower", extent=(*size, *size))
+        if title in here:
+            axis.scatter(*_numbers(f"points on {title!r}", here[title], "N", 2).T, s=3, color="white", linewidths=0)
+        axis.set(xlim=size, ylim=size)
+    for axis in figure.axes[1:]:
         axis.set_yticks([])
-        axis.set_ylabel("$x_2$")
-    figure.colorbar(drawn, ax=axes, label=label, shrink=0.7)
+    figure.colorbar(drawn, ax=figure.axes, label=label, shrink=0.7)
     return figure
 
 
 @rc_context(STYLE)
-def piano_rolls(pieces: Mapping[str, Tensor], *, steps_per_beat: int = 2) -> Figure:
+def piano_rolls(pieces: Mapping[str, Numbers], *, steps_per_beat: int = 2) -> Figure:
     """Draw pieces of music for four voices side by side, at most three in a row: time to the right, pitch upwards.
 
     Args:
         pieces: `{"Bach": (steps, 4), …}`: MIDI pitches from soprano to bass, −1 for a rest.
         steps_per_beat: where the time axis has its ticks.
     """
+    pieces, steps_per_beat = (
+        _arrays("piece", pieces, "steps", 4, whole=True),
+        checks.whole("steps_per_beat", steps_per_beat),
+    )
     columns = min(3, len(pieces))
     figure, axes = _panels(-(-len(pieces) // columns), columns, width=6.6 / columns, height=2.4)
     for axis in axes[len(pieces) :]:
@@ -364,33 +433,20 @@ def piano_rolls(pieces: Mapping[str, Tensor], *, steps_per_beat: int = 2) -> Fig
 
 
 @rc_context(STYLE)
-def marked(pictures: Tensor, points: Mapping[str, Tensor], *, columns: int = 6) -> Figure:
+def marked(pictures: Tensor, points: Mapping[str, Numbers], *, columns: int = 6) -> Figure:
     """Draw images `(N, 1, H, W)` with named sets of key points `(N, K, 2)` on them, x and y in pixels."""
+    columns, pictures = checks.whole("columns", columns), _pictures("images", pictures)
+    points = _arrays("key points", points, len(pictures), "K", 2)
     figure, axes = _panels(-(-len(pictures) // columns), columns, width=1.05, height=1.05)
     for axis in axes:
         _bare(axis)
     for number, (axis, picture) in enumerate(zip(axes, pictures, strict=False)):
-        axis.imshow(picture[0].numpy(), vmin=0, vmax=1, interpolation="nearest")
+        axis.imshow(_colours_last(picture), vmin=0, vmax=1, interpolation="nearest")
         for place, (label, found) in enumerate(points.items()):
-            places, marker, colour = found[number].T.numpy(), "+x1"[place % 3], COLOURS[place]
+            places, marker, colour = found[number].T, "+x1"[place % 3], COLOURS[place % len(COLOURS)]
             axis.scatter(*places, s=30, marker=marker, color=colour, linewidths=1.3, label=label)
     figure.legend(*axes[0].get_legend_handles_labels(), ncols=len(points), loc="outside lower center")
     return figure
-
-
-def _colour(label: int) -> str:
-    return COLOURS[label % len(COLOURS)]
-
-
-def _labelled(axis: Axes, points: Tensor, labels: Tensor, *, size: float, edge: float = 0) -> None:
-    """Draw points in their label's colour, with a white edge on request, and each label at its median."""
-    for label in labels.unique().tolist():
-        members = points[labels == label].numpy()
-        axis.scatter(*members.T, s=size, color=_colour(label), linewidths=edge, edgecolors="white")
-        axis.annotate(
-            str(label), np.median(members, axis=0), color=_colour(label), weight="bold", ha="center", va="center",
-            bbox={"boxstyle": "circle,pad=0.1", "facecolor": "white", "edgecolor": _colour(label), "alpha": 0.85},
-        )  # fmt: skip
 
 
 def _panels(rows: int, columns: int, *, width: float, height: float) -> tuple[Figure, list[Axes]]:
@@ -400,11 +456,154 @@ def _panels(rows: int, columns: int, *, width: float, height: float) -> tuple[Fi
     return figure, list(axes.flat)
 
 
-def _strip(pictures: Tensor, columns: int) -> np.ndarray:
-    return make_grid(pictures.detach().cpu(), nrow=columns, padding=1, pad_value=0.35)[0].clamp(0, 1).numpy()
+def _side_by_side(
+    parts: Mapping[str, np.ndarray], *, width: float, height: float, x: str = "", y: str = ""
+) -> tuple[Figure, list[tuple[Axes, np.ndarray]]]:
+    """Return a Figure with a titled panel for each part, and each panel's axes with what belongs into it."""
+    figure, axes = _panels(1, len(parts), width=width, height=height)
+    for axis, title in zip(axes, parts, strict=True):
+        axis.set(title=title, xlabel=x, ylabel=y)
+    return figure, list(zip(axes, parts.values(), strict=True))
+
+
+def _draw_in_rows(axis: Axes, pictures: Tensor, columns: int) -> None:
+    """Draw images in rows with a line of one pixel around each."""
+    page = make_grid(pictures, nrow=columns, padding=1, pad_value=0.35)  # it makes three channels of one
+    axis.imshow(_colours_last(page[: pictures.shape[1]]), vmin=0, vmax=1, interpolation="nearest")
+    _bare(axis)
+
+
+def _draw_labelled(axis: Axes, points: np.ndarray, labels: Any, *, size: float, edge: float = 0) -> None:
+    """Draw points in their label's colour, with a white edge on request, and each label at its median."""
+    for label, colour, members in _classes(labels, len(points)):
+        axis.scatter(*points[members].T, s=size, color=colour, linewidths=edge, edgecolors="white")
+        axis.annotate(
+            label, np.median(points[members], axis=0), color=colour, weight="bold", ha="center", va="center",
+            bbox={"boxstyle": "circle,pad=0.1", "facecolor": "white", "edgecolor": colour, "alpha": 0.85},
+        )  # fmt: skip
 
 
 def _bare(axis: Axes) -> None:
     axis.set(xticks=[], yticks=[])
     for spine in axis.spines.values():
         spine.set_visible(False)
+
+
+def _range(maps: Mapping[str, np.ndarray]) -> dict[str, float]:
+    """Return the least and the greatest number of all maps, as `imshow` calls them."""
+    return {"vmin": min(float(m.min()) for m in maps.values()), "vmax": max(float(m.max()) for m in maps.values())}
+
+
+def _colours_last(picture: Tensor) -> np.ndarray:
+    """Return an image as matplotlib draws it: `(1, H, W)` as `(H, W)`, and `(3, H, W)` as `(H, W, 3)`."""
+    return (picture[0] if len(picture) == 1 else picture.movedim(0, 2)).numpy()
+
+
+def _array(values: Any) -> np.ndarray:
+    """Return a tensor on any device, with a gradient or without, an array, or lists of these as one array."""
+    if isinstance(values, Tensor):
+        return values.detach().cpu().numpy()
+    if isinstance(values, Iterable) and not isinstance(values, str | np.ndarray):
+        return np.array([_array(each) for each in values])
+    return np.asarray(values)
+
+
+def _numbers(what: str, values: Any, *shape: int | str, whole: bool = False) -> np.ndarray:
+    """Return finite numbers as an array of this shape, in which a letter stands for any length but 0.
+
+    Raises:
+        ValueError: if they are something else; the message says what came, under the name `what`.
+    """
+    kind = "whole" if whole else "finite"
+    expected = f"{kind} numbers of shape ({', '.join(map(str, shape))})" if shape else "a finite number"
+    try:
+        found = _array(values)
+    except ValueError:
+        raise ValueError(f"got {what} with parts of different lengths, expected {expected}") from None
+    if found.dtype.kind not in ("iu" if whole else "biuf"):
+        raise ValueError(f"got {what} of type {found.dtype}, expected {expected}")
+    fits = all(have == want or (isinstance(want, str) and have) for have, want in zip(found.shape, shape, strict=False))
+    if found.ndim != len(shape) or not fits:
+        hint = ""
+        if found.ndim == 2 and shape[1:] == (2,):
+            hint = "; show two numbers of each, or project them, as scikit-learn's PCA(2).fit_transform(codes) does"
+        raise ValueError(f"got {what} of shape {found.shape}, expected {expected}{hint}")
+    if not np.isfinite(found).all():
+        raise ValueError(
+            f"got {what} with NaN or infinity, expected {expected}; leave these out, or mend what made them"
+        )
+    return found
+
+
+def _named(parts: Mapping[str, Any], example: str) -> Mapping[str, Any]:
+    """Return `parts` unchanged, or raise a ValueError if they are no names with something to draw for each."""
+    if not isinstance(parts, Mapping) or not parts:
+        got = "no names" if isinstance(parts, Mapping) else type(parts).__name__
+        raise ValueError(f"got {got}, expected at least one name with what to draw, as in {{'name': {example}}}")
+    return parts
+
+
+def _arrays(kind: str, parts: Mapping[str, Any], *shape: int | str, whole: bool = False) -> dict[str, np.ndarray]:
+    """Return name → finite numbers of this shape, or raise a ValueError that says which aren't."""
+    example = f"({', '.join(map(str, shape))})" if shape else "number"
+    named = _named(parts, example).items()
+    return {name: _numbers(f"{kind} {name!r}", values, *shape, whole=whole) for name, values in named}
+
+
+def _pair(what: str, values: Any, *shape: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return two arrays of finite numbers, or raise a ValueError if there are not two."""
+    try:
+        first, second = values
+    except (TypeError, ValueError):
+        raise ValueError(f"got {what} that is no pair, expected two {'lists of ' if shape else ''}numbers") from None
+    return _numbers(what, first, *shape), _numbers(what, second, *shape)
+
+
+def _classes(labels: Any, rows: int) -> list[tuple[str, str, np.ndarray]]:
+    """Return each label as a text, its colour, and which of the rows have it, `(rows,)`; sorted.
+
+    A whole number always has the same colour, a name the one of its place in the alphabet.
+
+    Raises:
+        ValueError: if there is not one whole number or name for each row.
+    """
+    found = _array(labels)
+    numbers = found.dtype.kind in "biuf"
+    if found.dtype.kind == "f" and np.isfinite(found).all() and (found == found.round()).all():
+        found = found.astype(np.int64)
+    if found.shape != (rows,) or found.dtype.kind not in "biuU":
+        raise ValueError(
+            f"got labels of shape {found.shape} and type {found.dtype}, "
+            f"expected a whole number or a name for each of {rows} points"
+        )
+    names = np.unique(found).tolist()
+    places = names if numbers else range(len(names))
+    return [
+        (str(name), COLOURS[place % len(COLOURS)], found == name) for name, place in zip(names, places, strict=True)
+    ]
+
+
+def _pictures(what: str, pictures: Tensor, first: int | None = None) -> Tensor:
+    """Return the `first` images `(N, 1, H, W)` or `(N, 3, H, W)`, on the CPU and clipped to [0, 1].
+
+    Raises:
+        ValueError: if they are no such images, or their values lie further outside [0, 1] than it is wide.
+    """
+    if not isinstance(pictures, Tensor):
+        raise ValueError(f"got {type(pictures).__name__} as {what}, expected a tensor; convert with torch.as_tensor(…)")
+    shape = tuple(pictures.shape)
+    if len(shape) != 4 or shape[1] not in (1, 3):
+        hint = "add an axis with images[None] or images[:, None], or choose channels with images[:, :1]"
+        if len(shape) == 4 and shape[3] in (1, 3):
+            hint = "their colours stand last, use images.permute(0, 3, 1, 2)"
+        raise ValueError(f"got {what} of shape {shape}, expected (N, 1, H, W) or, in colour, (N, 3, H, W); {hint}")
+    pictures = pictures[:first].detach().cpu()
+    try:
+        clipped = checks.images(pictures.clamp(0, 1) if pictures.is_floating_point() else pictures, None)
+    except ValueError as error:
+        raise ValueError(f"{what}: {error}") from None
+    low, high = float(pictures.min()), float(pictures.max())
+    if low < -1 or high > 2:
+        hint = "divide by 255" if low >= 0 and high <= 255 else "rescale them, or clamp them if that is meant"
+        raise ValueError(f"got {what} with values from {low:g} to {high:g}, expected [0, 1]; {hint}")
+    return clipped

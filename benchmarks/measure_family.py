@@ -89,7 +89,7 @@ def symbolic(model: nn.Module, images: Tensor, seed: int) -> Trained:
     images = ae.data.binarize(images, seed=seed)
     trained = autoencoder(model, images, seed)
     symbols = ae.evaluate.encode(model, images)
-    prior = ae.models.CodePrior(model.positions, model.codes, seed=seed)
+    prior = ae.models.CodePrior(model.positions, model.codebook_size, seed=seed)
     seconds = fitted(prior, symbols, seed)
 
     def bits(binary: Tensor, labels: Tensor) -> float:
@@ -99,7 +99,9 @@ def symbolic(model: nn.Module, images: Tensor, seed: int) -> Trained:
     return trained._replace(
         networks=(model, prior),
         seconds=trained.seconds + seconds,
-        code=lambda x, labels: nn.functional.one_hot(ae.evaluate.encode(model, x), model.codes).flatten(1).float(),
+        code=lambda x, labels: (
+            nn.functional.one_hot(ae.evaluate.encode(model, x), model.codebook_size).flatten(1).float()
+        ),
         draw=lambda n, s: ae.evaluate.decode(model, prior.sample(n, seed=s)),
         bits=bits,
     )

@@ -90,6 +90,11 @@ def test_push_and_pop_do_what_hand_calculation_says():
     assert coding.pop(11, slots, precision=2) == (1, 2)
 
 
+def test_popping_a_slot_that_belongs_to_no_symbol_is_an_error():
+    with pytest.raises(ValueError, match="got slots without an owner for number 3, expected all of 2\\^2"):
+        coding.pop(11, [(0, 3)], precision=2)
+
+
 @given(alphabets_and_messages(), st.integers(0, 2**100))
 def test_what_was_pushed_on_a_number_is_popped_last_first_and_leaves_the_number(coded, before):
     (precision, freqs), message = coded

@@ -4,17 +4,17 @@ import json
 import os
 import re
 
-import exercises
 import nbformat
 import pytest
 from nbclient import NotebookClient
+from student_notebooks import HIDDEN, MASTERS, ROOT, SOLUTION, STUDENTS, student_version
 
 import aecourse as ae
 
-MASTERS = sorted(exercises.MASTERS.glob("*.ipynb"))
+PATHS = sorted(MASTERS.glob("*.ipynb"))
 
 
-@pytest.fixture(params=MASTERS, ids=lambda path: path.stem)
+@pytest.fixture(params=PATHS, ids=lambda path: path.stem)
 def path(request):
     return request.param
 
@@ -33,18 +33,18 @@ def between(text, begin, end):
 
 
 def test_every_chapter_has_an_exercise():
-    chapters = {path.name for path in (exercises.ROOT / "book").glob("part*/*.ipynb")}
-    assert {path.name for path in MASTERS} == chapters
-    assert {path.name for path in exercises.STUDENTS.glob("*.ipynb")} == chapters
+    chapters = {path.name for path in (ROOT / "book").glob("part*/*.ipynb")}
+    assert {path.name for path in PATHS} == chapters
+    assert {path.name for path in STUDENTS.glob("*.ipynb")} == chapters
 
 
 def test_the_student_notebook_is_what_the_master_gives(path, master):
-    text = nbformat.writes(exercises.student_version(master)) + "\n"
-    assert (exercises.STUDENTS / path.name).read_text("utf-8") == text, "run `make exercises` and commit the result"
+    text = nbformat.writes(student_version(master)) + "\n"
+    assert (STUDENTS / path.name).read_text("utf-8") == text, "run `make exercises` and commit the result"
 
 
 def test_no_solution_and_no_hidden_test_is_in_a_students_hands(path, master):
-    raw = (exercises.STUDENTS / path.name).read_text("utf-8")
+    raw = (STUDENTS / path.name).read_text("utf-8")
     student = json.loads(raw)
     everything = json.dumps(student, ensure_ascii=False)
     assert "### " not in "".join(
@@ -53,7 +53,7 @@ def test_no_solution_and_no_hidden_test_is_in_a_students_hands(path, master):
     found = [part for cell in master.cells for part in between(cell.source, "SOLUTION", "SOLUTION")]
     found += [part for cell in master.cells for part in between(cell.source, "HIDDEN TESTS", "HIDDEN TESTS")]
     assert len(found) >= 8
-    given = "\n".join(exercises.HIDDEN.sub("", exercises.SOLUTION.sub("", cell.source)) for cell in master.cells)
+    given = "\n".join(HIDDEN.sub("", SOLUTION.sub("", cell.source)) for cell in master.cells)
     for part in found:
         for line in part.splitlines():
             if len(line.strip()) > 14 and line.strip() not in given:
@@ -70,7 +70,7 @@ def test_a_master_asks_its_chapters_questions_in_nbgraders_format(path, master):
     assert len(set(ids)) == len(ids)
     solutions = [each["grade_id"] for each, _ in settings(master) if each.get("solution") and not each["grade"]]
     checks = [each["grade_id"] for each, _ in settings(master) if each.get("grade") and not each["solution"]]
-    assert solutions == list(ae.exercises.CHAPTERS[number - 1].QUESTIONS)
+    assert solutions == [question.name for question in ae.exercises.CHAPTERS[number - 1].QUESTIONS]
     assert checks == [f"check-{name}" for name in solutions]
     own = [each for each, _ in settings(master) if each.get("grade") and each["solution"]]
     assert len(own) >= 2, "an experiment of one's own, and what it says"
@@ -94,7 +94,7 @@ def test_a_student_notebook_runs_to_its_end_and_says_politely_what_is_missing(pa
     monkeypatch.setenv("TQDM_DISABLE", "1")
     if "AECOURSE_DATA" in os.environ:
         monkeypatch.setenv("AECOURSE_DATA", os.path.abspath(os.environ["AECOURSE_DATA"]))
-    notebook = nbformat.read(exercises.STUDENTS / path.name, as_version=4)
+    notebook = nbformat.read(STUDENTS / path.name, as_version=4)
     NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(tmp_path)}}).execute()
     said = [
         cell.outputs[0].data["text/plain"]
@@ -118,4 +118,4 @@ def test_a_student_notebook_runs_to_its_end_and_says_politely_what_is_missing(pa
 def test_a_master_with_a_lost_marker_is_refused(source, kind, message):
     cell = nbformat.v4.new_code_cell(source, metadata={"nbgrader": {"grade_id": "f", "solution": kind}})
     with pytest.raises(ValueError, match=message):
-        exercises.student_version(nbformat.v4.new_notebook(cells=[cell]))
+        student_version(nbformat.v4.new_notebook(cells=[cell]))

@@ -40,8 +40,8 @@ def test_several_heads_equal_torchs_multihead_attention(random):
     theirs.out_proj.load_state_dict(ours.out.state_dict())
     tokens, source = torch.randn(2, 4, 12, generator=random), torch.randn(2, 7, 12, generator=random)
     read, weights = theirs(tokens, source, source, average_attn_weights=False)
-    torch.testing.assert_close(ours.look(tokens, source)[0], read)
-    torch.testing.assert_close(ours.look(tokens, source)[1], weights)
+    torch.testing.assert_close(ours.with_weights(tokens, source)[0], read)
+    torch.testing.assert_close(ours.with_weights(tokens, source)[1], weights)
     torch.testing.assert_close(ours(tokens), theirs(tokens, tokens, tokens)[0])
 
 
@@ -61,6 +61,24 @@ def test_without_places_the_code_of_shuffled_patches_is_the_same(random):
     torch.testing.assert_close(model.encode(images), model.encode(shuffled), rtol=1e-3, atol=1e-5)
 
 
+def test_a_token_is_its_patch_multiplied_by_its_place_plus_its_place(random):
+    images = torch.rand(3, 1, 28, 28, generator=random)
+    model = models.PatchAutoencoder(3, width=8, heads=2)
+    content = models.to_patches(images) @ model.embed.weight.T + model.embed.bias
+    tokens = model.tokens(images)
+    assert tokens.shape == (3, 49, 8)
+    for place in (0, 1, 48):
+        torch.testing.assert_close(tokens[:, place], (content[:, place] + 1) * model.positions[place])
+
+
+def test_in_the_decoder_every_place_multiplies_the_code_by_its_question(random):
+    model = models.PatchAutoencoder(3, width=8, heads=2)
+    codes = torch.randn(2, 3, generator=random)
+    answers = torch.einsum("pw,nw->npw", model.asking, model.from_code(codes))
+    drawn = torch.sigmoid(model.drawing(answers))
+    torch.testing.assert_close(model.decode(codes), models.to_images(drawn))
+
+
 def test_patches_are_squares_row_by_row_and_make_up_the_image_again(random):
     images = torch.rand(2, 1, 28, 28, generator=random)
     patches = models.to_patches(images)
@@ -76,13 +94,97 @@ def test_patches_of_another_size_make_up_an_image_that_is_no_square(random):
     images = torch.rand(2, 1, 6, 9, generator=random)
     patches = models.to_patches(images, 3)
     assert patches.shape == (2, 6, 9)
-    assert torch.equal(models.to_images(patches, across=3), images)
+    assert torch.equal(models.to_images(patches, (1, 6, 9)), images)
 
 
-@pytest.mark.parametrize(("width", "heads"), [(10, 4), (8, 0)])
-def test_heads_that_do_not_divide_the_width_are_an_error(width, heads):
-    with pytest.raises(ValueError, match=f"got heads={heads} and width={width}, expected"):
+def test_a_patch_holds_its_square_of_every_colour_and_makes_up_the_image_again(random):
+    images = torch.rand(2, 3, 8, 12, generator=random)
+    patches = models.to_patches(images)
+    assert patches.shape == (2, 6, 48)
+    assert torch.equal(patches[1, 4], images[1, :, 4:8, 4:8].flatten())
+    assert torch.equal(models.to_images(patches, (3, 8, 12)), images)
+
+
+@pytest.mark.parametrize(
+    ("cut", "message"),
+    [
+        (lambda: models.to_patches(torch.rand(2, 1, 30, 28)), r"got \(2, 1, 30, 28\), .* sides are multiples of 4"),
+        (
+            lambda: models.to_patches(torch.rand(2, 28, 28)),
+            r"got \(2, 28, 28\), expected a tensor \(N, channels, H, W\)",
+        ),
+        (lambda: models.to_patches([[0.5]]), r"got list, expected a tensor \(N, channels, H, W\)"),
+        (lambda: models.to_patches(torch.rand(2, 1, 28, 28), 0), "got size=0"),
+        (lambda: models.to_images(torch.rand(2, 6, 48)), r"got \(2, 6, 48\), .* images of shape \(1, 28, 28\)"),
+        (lambda: models.to_images(torch.rand(2, 49, 16), (1, 30, 28)), r"images of shape \(1, 30, 28\)"),
+        (lambda: models.to_images(torch.rand(2, 49, 0)), r"got \(2, 49, 0\)"),
+        (lambda: models.to_images(torch.rand(49, 16)), r"got \(49, 16\)"),
+        (lambda: models.to_images([[0.5]]), r"got list, expected a tensor \(N, rows"),
+        (lambda: models.to_images(torch.rand(2, 49, 16), (28, 28)), r"got image_shape \(28, 28\), expected at least 3"),
+        (lambda: models.to_images(torch.rand(2, 49, 16), 7), "got image_shape 7, expected"),
+    ],
+)
+def test_patches_that_make_up_no_image_are_refused(cut, message):
+    with pytest.raises(ValueError, match=message):
+        cut()
+
+
+@pytest.mark.parametrize(
+    ("width", "heads", "message"),
+    [
+        (10, 4, "got heads=4 and width=10, expected a width that the heads divide evenly"),
+        (8, 0, "got heads=0, expected a whole number of at least 1"),
+        (8, 2.0, "got heads=2.0, expected a whole number"),
+        (0, 1, "got width=0, expected a whole number of at least 1"),
+    ],
+)
+def test_heads_that_do_not_divide_the_width_are_an_error(width, heads, message):
+    with pytest.raises(ValueError, match=message):
         models.Attention(width, heads)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"latent_dim": 0}, "got latent_dim=0, expected a whole number of at least 1"),
+        ({"queries": 0}, "got queries=0, expected a whole number of at least 1"),
+        ({"width": -8}, "got width=-8, expected a whole number of at least 1"),
+        ({"heads": 5}, "got heads=5 and width=48, expected a width that the heads divide evenly"),
+        ({"blocks": -1}, "got blocks=-1, expected a whole number of at least 0"),
+        ({"blocks": 1.5}, "got blocks=1.5, expected a whole number"),
+        ({"image_shape": (1, 28, 30)}, r"got image_shape=\(1, 28, 30\), .* multiples of 4, the side of a patch"),
+        ({"image_shape": (28, 28)}, r"got image_shape \(28, 28\), expected at least 3 .* channels, height and width"),
+        ({"image_shape": (1, 1, 28, 28)}, r"got image_shape=\(1, 1, 28, 28\), expected three numbers"),
+        ({"seed": -1}, "got seed=-1"),
+    ],
+)
+def test_settings_that_make_no_patch_autoencoder_are_refused(settings, message):
+    with pytest.raises(ValueError, match=message):
+        models.PatchAutoencoder(**settings)
+
+
+def test_patches_of_colour_images_of_any_size_are_coded_and_drawn_again(random):
+    images = torch.rand(20, 3, 8, 12, generator=random)
+    model = models.PatchAutoencoder(3, width=8, blocks=1, heads=2, image_shape=(3, 8, 12))
+    history = training.fit(model, images, epochs=3, batch_size=5, lr=0.01)
+    assert history.train["total"][-1] < history.train["total"][0]
+    assert model.encode(images).shape == (20, 3)
+    assert model(images).shape == images.shape
+    with pytest.raises(ValueError, match=r"expected a float32 tensor of shape \(N, 3, 8, 12\)"):
+        model.encode(torch.rand(2, 1, 28, 28))
+    with pytest.raises(ValueError, match="got 2 tensors, expected images alone"):
+        model.check(images, torch.zeros(20))
+
+
+def test_without_blocks_no_patch_has_looked_at_another(random):
+    image = torch.rand(1, 1, 28, 28, generator=random)
+    changed = image.clone()
+    changed[..., :4, :4] = 0  # the first patch
+    for blocks, alone in ((0, True), (1, False)):
+        model = models.PatchAutoencoder(3, width=8, heads=2, blocks=blocks)
+        same = torch.isclose(model.blocks(model.tokens(image)), model.blocks(model.tokens(changed)), atol=1e-6).all(2)
+        assert bool(same[0, 1:].all()) == alone
+        assert not same[0, 0]
 
 
 def test_a_patch_autoencoder_learns_which_column_is_bright():
@@ -109,12 +211,27 @@ def test_looking_at_oneself_and_looking_everywhere_stay_within_known_shares_of_t
     assert evaluate.neighbour_share(oneself).item() == pytest.approx(1)
 
 
+def test_distance_and_share_are_those_of_each_map_by_itself(random):
+    maps = torch.rand(2, 3, 49, 49, generator=random).softmax(3)
+    for i, j in ((0, 0), (1, 2)):
+        far, near = 0.0, 0.0
+        for here in range(49):
+            for there in range(49):
+                steps = math.dist(divmod(here, 7), divmod(there, 7))
+                far += maps[i, j, here, there].item() * steps / 49
+                near += maps[i, j, here, there].item() * (steps < 1.5) / 49
+        assert evaluate.attention_distance(maps)[i, j].item() == pytest.approx(far, rel=1e-4)
+        assert evaluate.neighbour_share(maps)[i, j].item() == pytest.approx(near, rel=1e-4)
+
+
 def test_attention_maps_are_what_the_encoder_computes(random):
     images = torch.rand(3, 1, 28, 28, generator=random)
     model = models.PatchAutoencoder(3, width=8, heads=2)
     seen = []
     for block in model.blocks[:-1]:
-        block.attention.register_forward_pre_hook(lambda layer, given: seen.append(layer.look(given[0])[1].detach()))
+        block.attention.register_forward_pre_hook(
+            lambda layer, given: seen.append(layer.with_weights(given[0])[1].detach())
+        )
     model.encode(images)
     expected = torch.stack(seen)
     assert expected.shape == (2, 3, 2, 49, 49)
@@ -178,12 +295,13 @@ def test_places_close_by_begin_alike():
 
 
 def test_with_keys_equal_to_queries_a_token_first_looks_at_what_resembles_it(random):
-    torch.manual_seed(0)
-    block = models.Block(48)
-    attention.init_weights(block)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        block = models.Block(48)
+        attention.init_weights(block)
     attention.mimetic_init(block)
     assert torch.equal(block.attention.key.weight, block.attention.query.weight)
     places = attention.sinusoidal_positions(1, 30, 48).detach()[None]
-    weights = block.attention.look(places)[1].mean(1)[0]
+    weights = block.attention.with_weights(places)[1].mean(1)[0]
     near = (torch.arange(30)[:, None] - torch.arange(30)).abs() <= 2
     assert (weights * near).sum(1).mean() > 2 * (near.float() / 30).sum(1).mean()

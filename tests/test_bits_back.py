@@ -225,19 +225,42 @@ def test_what_are_no_black_and_white_images_is_an_error(bad, message):
         coding.compress(small(), bad)
 
 
+def test_grey_levels_of_colours_are_an_error_that_says_so():
+    model = models.VAE((48, 8, 2), image_shape=(3, 4, 4))
+    with pytest.raises(ValueError, match="got colour pixels, expected only 0 and 1"):
+        coding.compress(model, drawn(5, shape=(3, 4, 4)) / 2)
+
+
 def of_no_use(kind):
     return kind((16, 8, 2), image_shape=SHAPE)
+
+
+class ForgetsItsCode(models.VAE):
+    def likelihood(self, latents, images):
+        return super().likelihood(latents)
 
 
 @pytest.mark.parametrize(
     ("model", "message"),
     [
-        (of_no_use(models.DenseAutoencoder), "got a DenseAutoencoder, expected a VAE"),
-        (of_no_use(models.GaussianVAE), "got a VAE whose pixels are Normal, expected Bernoulli"),
+        (of_no_use(models.DenseAutoencoder), "got a DenseAutoencoder, expected a VAE with .* Bernoulli pixels"),
+        (of_no_use(models.ConditionalVAE), "got a ConditionalVAE, expected a VAE with .* Bernoulli pixels"),
+        (
+            of_no_use(models.GaussianVAE),
+            "got a GaussianVAE whose likelihood is Normal, expected a VAE with .* Bernoulli",
+        ),
+        (models.VQVAE(), "got a VQVAE, expected a VAE with .* Bernoulli pixels"),
+        (models.GumbelAutoencoder(), "got a GumbelAutoencoder whose posterior is Categorical, expected a VAE"),
+        (
+            of_no_use(ForgetsItsCode),
+            "got a ForgetsItsCode whose likelihood fails .*missing 1 required .*, expected a VAE",
+        ),
+        (nn.Linear(2, 2), "got a Linear, expected a VAE"),
+        (models.VAE, "got a type, expected a VAE"),
         (small(scale=math.nan), "got a model whose weights are NaN or infinite"),
         (small(scale=math.inf), "got a model whose weights are NaN or infinite"),
     ],
-    ids=["DenseAutoencoder", "GaussianVAE", "NaN", "infinite"],
+    ids=lambda part: type(part).__name__ if isinstance(part, nn.Module) else "",
 )
 def test_a_model_that_cannot_code_black_and_white_images_is_an_error(model, message, made):
     with pytest.raises(ValueError, match=message):
@@ -304,6 +327,18 @@ def test_no_file_with_something_behind_it_is_decompressed(made, more):
 def test_foreign_bytes_are_an_error_even_if_they_begin_like_a_file(made, foreign, pretending):
     with pytest.raises(ValueError, match=DAMAGED):
         coding.decompress(made[0], bits_back.MAGIC * pretending + foreign)
+
+
+@pytest.mark.parametrize("file", ["digits.bb", None, bytearray(b"aeBB")])
+def test_what_is_no_file_at_all_is_an_error(made, file):
+    with pytest.raises(ValueError, match=f"got {type(file).__name__}, expected the bytes of a file"):
+        coding.decompress(made[0], file)
+
+
+@pytest.mark.parametrize("seed", [None, -1, 1.5])
+def test_a_seed_that_fixes_nothing_is_an_error(made, seed):
+    with pytest.raises(ValueError, match="got seed="):
+        coding.compress(made[0], made[1], seed=seed)
 
 
 def test_a_png_is_an_error_that_says_what_is_expected(made):

@@ -469,6 +469,24 @@ def test_all_gradient_estimates_of_a_trained_vae_agree_with_finite_differences_o
         assert ((estimates.mean(0) - expected).abs() < 4 * error).all(), name
 
 
+@pytest.mark.parametrize("draws", [2, 3, 7])
+def test_the_baseline_of_a_draw_is_the_mean_cost_of_the_others(draws):
+    """A draw's own cost in its baseline would make the estimate too small, by 1 / draws."""
+    model, image = wrong(), drawn(1)
+    calls = spy(model)
+    found = evaluate.gradients(model, image, draws=draws)
+    (z,) = calls
+    mu, log_var = model.mu_log_var(image)
+    score = ((z - mu) / log_var.exp()).double().numpy()
+    blank = model.offset + z.double() @ model.matrix.T
+    cost = -Normal(blank, model.spread).log_prob(image.flatten().double()).sum(1).numpy()
+    plain = [cost[i] * score[i] for i in range(draws)]
+    others = [np.mean([cost[j] for j in range(draws) if j != i]) for i in range(draws)]
+    with_baseline = [(cost[i] - others[i]) * score[i] for i in range(draws)]
+    np.testing.assert_allclose(found["score function"].numpy(), plain, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(found["score function, baseline"].numpy(), with_baseline, rtol=1e-3, atol=1e-3)
+
+
 def test_the_score_function_is_noisier_than_the_path_and_a_baseline_makes_it_less_so(trained):
     estimates = evaluate.gradients(trained, striped(1, seed=5), draws=20_000)
     variance = {name: each.var(0).sum().item() for name, each in estimates.items()}

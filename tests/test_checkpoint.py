@@ -1,9 +1,18 @@
-"""Files of weights: what comes back, what is refused, and what a crash leaves behind."""
+"""Files of weights: what comes back, what is refused, what a crash leaves behind, and what a model is."""
 
+import enum
+import functools
+import math
 import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
 
 import pytest
 import torch
+from torch import nn
 
 from aecourse import checkpoint, models
 
@@ -70,7 +79,7 @@ def test_a_file_that_is_not_there_is_named(tmp_path):
 def test_the_weights_of_another_model_are_refused_and_change_nothing(file):
     other = model(latent_dim=4, seed=1)
     before = weights(other)
-    with pytest.raises(ValueError, match=r"has shape \(9, 2\) there and \(9, 4\) here\. Build the model with"):
+    with pytest.raises(ValueError, match=r"latent_dim was 2, is now 4; .*\. Build the model with the arguments"):
         checkpoint.load(other, file)
     assert equal(weights(other), before)
 
@@ -78,9 +87,85 @@ def test_the_weights_of_another_model_are_refused_and_change_nothing(file):
 def test_the_weights_of_another_architecture_are_refused_and_change_nothing(file):
     other = models.DenseAutoencoder((9, 2), image_shape=(1, 3, 3))
     before = weights(other)
-    with pytest.raises(ValueError, match=r"LinearAutoencoder that does not fit this DenseAutoencoder.*\(none\)"):
+    with pytest.raises(ValueError, match="the model was LinearAutoencoder, is now DenseAutoencoder"):
         checkpoint.load(other, file)
     assert equal(weights(other), before)
+
+
+def dense(kind=models.DenseAutoencoder, **settings):
+    return kind((9, 4, 2), image_shape=(1, 3, 3), **settings)
+
+
+class Weights(nn.Module):
+    """A model without any settings, which differs from another one in its weights alone."""
+
+    def __init__(self, *shape, dtype=torch.float32, name="weight"):
+        super().__init__()
+        self.register_parameter(name, nn.Parameter(torch.zeros(*shape, dtype=dtype)))
+
+
+@pytest.mark.parametrize(
+    ("saved", "loaded", "message"),
+    [
+        (
+            lambda: dense(),
+            lambda: dense(models.ContractiveAutoencoder),
+            "the model was DenseAutoencoder, is now ContractiveAutoencoder",
+        ),
+        (lambda: dense(), lambda: dense(activation=nn.Tanh), r"encoder\.2 was ReLU, is now Tanh"),
+        (
+            lambda: dense(reconstruction="squared_error"),
+            lambda: dense(),
+            "reconstruction was squared_error, is now cross_entropy",
+        ),
+        (
+            lambda: dense(models.DenoisingAutoencoder, corruption=models.Masking(0.5)),
+            lambda: dense(models.DenoisingAutoencoder, corruption=models.SaltAndPepper(0.5)),
+            "corruption was .*Masking.*, is now .*SaltAndPepper",
+        ),
+        (lambda: dense(models.VAE, beta=1.0), lambda: dense(models.VAE, beta=4.0), "beta was 1.0, is now 4.0"),
+        (
+            lambda: Weights(2, 3),
+            lambda: Weights(3, 2),
+            r"the weight weight was float32 \(2, 3\), is now float32 \(3, 2\)",
+        ),
+        (lambda: Weights(2), lambda: Weights(2, dtype=torch.float64), r"was float32 \(2,\), is now float64 \(2,\)"),
+        (lambda: Weights(2), lambda: Weights(2, name="other"), r"weight was float32 \(2,\), is now \(none\)"),
+    ],
+    ids=["class", "activation", "loss", "corruption", "beta", "shape", "type", "name"],
+)
+def test_the_weights_of_a_model_that_is_not_the_same_are_refused_with_what_it_was_and_is(
+    tmp_path, saved, loaded, message
+):
+    checkpoint.save(saved(), tmp_path / "model.pt")
+    other = loaded()
+    before = weights(other)
+    with pytest.raises(ValueError, match=rf"model\.pt holds the weights of another model: .*{message}"):
+        checkpoint.load(other, tmp_path / "model.pt")
+    assert equal(weights(other), before)
+    same = saved()
+    assert checkpoint.load(same, tmp_path / "model.pt") is same
+
+
+def test_weights_that_fit_can_be_taken_as_the_error_says(tmp_path):
+    first, other = dense(seed=1), dense(activation=nn.Tanh)
+    checkpoint.save(first, tmp_path / "model.pt")
+    with pytest.raises(ValueError, match=r"model\.load_state_dict\(checkpoint\.read\(path\)\['weights'\]\)"):
+        checkpoint.load(other, tmp_path / "model.pt")
+    other.load_state_dict(checkpoint.read(tmp_path / "model.pt")["weights"])
+    assert equal(weights(other), weights(first))
+
+
+def test_weights_can_be_loaded_after_the_code_of_the_class_has_changed(tmp_path):
+    class Mine(models.LinearAutoencoder):
+        def loss(self, images):
+            return {"total": 2 * super().loss(images)["total"]}
+
+    first = Mine(2, image_shape=(1, 3, 3), seed=1)
+    checkpoint.save(first, tmp_path / "model.pt")
+    Mine.loss = lambda self, images: {"total": self(images).mean()}
+    other = checkpoint.load(Mine(2, image_shape=(1, 3, 3)), tmp_path / "model.pt")
+    assert equal(weights(other), weights(first))
 
 
 def test_a_flipped_bit_is_refused_or_changes_nothing_that_is_read(file):
@@ -106,11 +191,26 @@ def test_a_file_cut_off_anywhere_is_refused(file):
             checkpoint.read(file)
 
 
-@pytest.mark.parametrize("content", [{"weights": 1}, [1, 2], torch.ones(2), {"format": "aecourse 0"}])
+def test_a_tensor_that_a_flipped_bit_marks_as_a_folder_is_refused(file):
+    good = bytearray(file.read_bytes())
+    place = good.index(b"archive/data/1" if b"archive/data/1" in good else b"model/data/1", good.index(b"PK\x01\x02"))
+    good[place - 8] ^= 0x10  # of the external attributes, in the directory at the end
+    file.write_bytes(good)
+    with pytest.raises(ValueError, match="is damaged"):
+        checkpoint.read(file)
+
+
+@pytest.mark.parametrize("content", [{"weights": 1}, [1, 2], torch.ones(2), {"format": 0}])
 def test_a_sound_file_of_another_program_is_refused(tmp_path, content):
     torch.save(content, tmp_path / "file.pt")
     with pytest.raises(ValueError, match=r"was not written by this version of the package\. It was not changed"):
         checkpoint.load(model(), tmp_path / "file.pt")
+
+
+def test_a_file_of_an_older_version_is_refused_with_both_formats_named(file):
+    torch.save(torch.load(file) | {"format": "aecourse 1"}, file)
+    with pytest.raises(ValueError, match=r"\(its format is 'aecourse 1', expected 'aecourse 2'\)\. It was not changed"):
+        checkpoint.load(model(), file)
 
 
 def test_a_folder_is_no_file_of_weights(tmp_path):
@@ -162,3 +262,181 @@ def test_others_may_read_a_saved_file_as_they_may_read_any_other(tmp_path):
     (tmp_path / "plain").write_text("")
     checkpoint.save(models.LinearAutoencoder(2), tmp_path / "saved.pt")
     assert (tmp_path / "saved.pt").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+# What killed writes leave behind
+
+
+def gone():
+    """The number of a process that has ended."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+def test_the_part_that_a_killed_write_leaves_is_removed_by_the_next_write_and_the_last_good_file_stays(file):
+    good = file.read_bytes()
+    script = f"""
+        import os, signal, sys
+        import torch
+        from aecourse import checkpoint
+        os.fsync = lambda number: os.kill(os.getpid(), signal.SIGKILL)
+        checkpoint.write({str(file)!r}, {{"numbers": torch.zeros(1000)}})
+    """
+    killed = subprocess.run([sys.executable, "-c", textwrap.dedent(script)])
+    assert killed.returncode == -signal.SIGKILL
+    assert file.read_bytes() == good
+    assert len(os.listdir(file.parent)) == 2
+    checkpoint.save(model(seed=1), file)
+    assert os.listdir(file.parent) == [file.name]
+
+
+def test_an_old_part_is_removed_and_the_part_of_a_process_that_runs_or_of_another_file_stays(tmp_path):
+    running = os.getppid()
+    names = {
+        f"run.pt.{gone()}.part": False,
+        f"run.pt.{running}.part": True,
+        f"other.pt.{gone()}.part": True,
+        "run.pt.notes.part": True,
+        "run.pt.part": True,
+    }
+    for name in names:
+        (tmp_path / name).write_bytes(b"half")
+    checkpoint.save(model(), tmp_path / "run.pt")
+    assert {name: (tmp_path / name).exists() for name in names} == names
+    old = time.time() - 2 * checkpoint.LEFTOVER
+    os.utime(tmp_path / f"run.pt.{running}.part", (old, old))
+    checkpoint.save(model(), tmp_path / "run.pt")
+    assert not (tmp_path / f"run.pt.{running}.part").exists()
+
+
+def test_where_a_process_cannot_be_asked_for_only_old_parts_are_removed(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "kill", lambda *arguments: pytest.fail("on Windows this ends the process"))
+    part = tmp_path / f"run.pt.{gone()}.part"
+    part.write_bytes(b"half")
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(os, "name", "nt")
+        assert checkpoint._runs(1)
+        checkpoint._remove_leftovers(tmp_path / "run.pt")
+        assert part.exists()
+
+
+# What a model is
+
+
+class Colour(enum.Enum):
+    RED = 1
+
+
+class Setting:
+    """An object without a repr of its own."""
+
+    def __init__(self, number):
+        self.number = number
+        self.itself = self
+
+
+DESCRIBED = """
+    import functools
+    import torch
+    from torch import nn
+    from aecourse import checkpoint, models
+
+    class Noise:
+        def __init__(self, words):
+            self.words = words
+        def __call__(self, images):
+            return images if "grey" in {"red", "green", "blue"} else self.more(images)
+        def more(self, images):
+            return images + len(self.words)
+
+    class Mine(models.DenoisingAutoencoder):
+        words = {"one", "two", "three", "four"}
+        table = {"a": (1, 2.5, float("nan")), "b": [torch.zeros(2), nn.Tanh, torch.relu]}
+        @property
+        def factor(self):
+            return 2.0
+        def loss(self, images):
+            return {"total": self.factor * super().loss(images)["total"]}
+
+    model = Mine((9, 4, 2), image_shape=(1, 3, 3), corruption=Noise({"x", "y", "z"}))
+    model.partial = functools.partial(torch.clamp, min=0)
+    model.generator = torch.Generator()
+    print(checkpoint.describe(model))
+"""
+
+
+def test_the_description_is_the_same_in_every_process():
+    said = [
+        subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(DESCRIBED)],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    ]
+    assert said[0] == said[1]
+    assert "'the model': 'Mine'" in said[0]
+    assert "0x" not in said[0]
+
+
+def test_a_description_names_class_layers_shapes_and_settings_and_nothing_that_training_changes():
+    made = dense(models.VAE, beta=2.0)
+    before = checkpoint.describe(made)
+    assert before["the model"] == "VAE"
+    assert before["beta"] == 2.0
+    assert before["image_shape"] == [1, 3, 3]
+    assert before["encoder.0"] == "Linear"
+    assert before["encoder.0.in_features"] == 9
+    assert before["encoder.1.eps"] == 1e-5
+    assert before["the weight encoder.0.weight"] == "float32 (4, 9)"
+    for weight in made.parameters():
+        weight.data.add_(1)
+    assert checkpoint.describe(made.eval()) == before
+
+
+def test_what_begins_with_an_underscore_and_what_hides_a_method_is_no_setting():
+    made, plain = dense(), dense()
+    made._steps, made.loss = 3, lambda images: {}
+    assert checkpoint.describe(made) == checkpoint.describe(plain)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (math.nan, "nan"),
+        ((1, "two", None, 2.5), [1, "two", None, 2.5]),
+        ({1: {2}}, {"1": ["2"]}),
+        (nn.ReLU, "ReLU"),
+        (math, "math"),
+        (torch.float32, "torch.float32"),
+        (functools.partial(math.pow, 2), ["<built-in function pow>", [2], {}]),
+        (models.Masking(0.5), {"class": "Masking", "share": 0.5}),
+        (Setting(3), {"class": "Setting", "number": 3, "itself": "…"}),
+        (nn.Parameter(torch.ones(2)), ["torch.float32", [2]]),
+        (Setting(nn.Linear(2, 2)), {"class": "Setting", "number": {"class": "Linear"}, "itself": "…"}),
+        (Setting(3).__init__, [["__init__"], {"class": "Setting", "number": 3, "itself": "…"}]),
+    ],
+)
+def test_anything_has_a_plain_description(value, expected):
+    assert checkpoint.plain(value) == expected
+
+
+def test_different_things_have_different_descriptions():
+    pairs = [
+        (torch.zeros(3), torch.ones(3)), (torch.zeros(2, 3), torch.zeros(3, 2)), (Colour.RED, 1),
+        (lambda x: x, Setting), (Setting(1), Setting(2)), (True, 2), (torch.relu, torch.tanh),
+        (functools.partial(math.pow, 2), functools.partial(math.pow, 3)),
+    ]  # fmt: skip
+    for first, second in pairs:
+        assert checkpoint.plain(first) != checkpoint.plain(second)
+
+
+def test_the_differences_of_two_descriptions_are_said_in_words():
+    then, now = {"a": 1, "b": 2, "c": 3, "d": 4}, {"a": 1, "b": 3, "d": 5, "e": 6}
+    assert checkpoint.differences(then, now) == (
+        "b was 2, is now 3; c was 3, is now (none); d was 4, is now 5; and 1 more"
+    )
+    assert checkpoint.differences(then, dict(reversed(then.items()))) == ""

@@ -18,6 +18,7 @@ from PIL import Image
 
 from aecourse import coding, data
 from aecourse.coding import compressors
+from aecourse.coding.pixels import black_and_white
 
 
 def distributions(least=1, most=12, lightest=0):
@@ -169,11 +170,33 @@ def test_symbols_that_cannot_be_counted_are_an_error(symbols, message):
         coding.frequencies(symbols, 4)
 
 
+@pytest.mark.parametrize("settings", [{"smoothing": -1}, {"smoothing": math.nan}, {"alphabet_size": 0}])
+def test_counts_below_nothing_and_an_alphabet_of_nothing_are_an_error(settings):
+    with pytest.raises(ValueError, match=f"got {next(iter(settings))}=.*expected a"):
+        coding.frequencies(torch.tensor([0]), **settings)
+
+
 def test_every_grey_level_survives_the_way_to_floats_and_back():
     levels = torch.arange(256, dtype=torch.uint8)
     back = coding.grey_levels(levels.float() / 255)
     assert back.dtype == torch.uint8
     assert torch.equal(back, levels)
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        (torch.tensor([[0, 200, 255]], dtype=torch.uint8), "dtype torch.uint8.*use images.float"),
+        (torch.tensor([[0.0, 200.0, 255.0]]), "divide by 255"),
+        (torch.tensor([[0.0, -0.5]]), "from -0.5 to 0"),
+        (torch.tensor([[0.0, math.nan]]), "NaN pixels"),
+    ],
+    ids=["stored levels", "0 to 255", "negative", "NaN"],
+)
+@pytest.mark.parametrize("function", [coding.grey_levels, lambda images: coding.compressed_size(images, "zlib")])
+def test_what_would_wrap_round_is_an_error_and_no_grey_level(function, images, message):
+    with pytest.raises(ValueError, match=message):
+        function(images)
 
 
 @given(distributions(least=2, lightest=1))
@@ -284,6 +307,12 @@ def test_what_is_not_a_bit_is_an_error():
         coding.huffman_decode("0201", ["0", "10", "11"])
 
 
+@pytest.mark.parametrize("words", [["", ""], []])
+def test_bits_cannot_be_decoded_without_a_single_codeword(words):
+    with pytest.raises(ValueError, match=f"got no codeword among {len(words)} symbols, expected at least one"):
+        coding.huffman_decode("01", words)
+
+
 def _noise(count=30, side=4, levels=256, seed=0):
     """Return random images of a few grey levels: as uint8 and as the floats that stand for them."""
     stored = np.random.default_rng(seed).integers(0, levels, (count, 1, side, side), dtype=np.uint8)
@@ -317,6 +346,19 @@ def test_position_cost_of_other_sized_images_is_an_error():
         coding.position_cost(torch.zeros(1, 1, 5, 5), coding.position_frequencies(images))
 
 
+def test_without_smoothing_a_level_never_seen_at_its_position_costs_infinity(recwarn):
+    code = coding.position_frequencies(torch.zeros(3, 1, 2, 2), smoothing=0)
+    assert coding.position_cost(torch.zeros(1, 1, 2, 2), code) == 0
+    assert coding.position_cost(torch.ones(1, 1, 2, 2), code) == math.inf
+    assert list(recwarn) == []
+
+
+@pytest.mark.parametrize("smoothing", [-0.1, math.nan, math.inf])
+def test_position_frequencies_cannot_be_smoothed_by_less_than_nothing(smoothing):
+    with pytest.raises(ValueError, match="got smoothing="):
+        coding.position_frequencies(torch.zeros(3, 1, 2, 2), smoothing=smoothing)
+
+
 def test_quantized_cost_of_four_equally_frequent_bins_is_two_bits_a_column():
     column = torch.tensor([0.0, 1.0, 2.0, 3.0]).repeat(25)
     rows = torch.stack([column, 10 + column.flip(0), torch.zeros(100)], 1)
@@ -335,6 +377,55 @@ def test_quantized_cost_equals_a_sum_row_by_row():
             bits -= math.log2(((known == level).sum() + 0.1) / (60 + 0.1 * bins))
     measured = coding.quantized_cost(torch.from_numpy(train), torch.from_numpy(test), 0.5)
     assert measured == pytest.approx(bits / 20)
+
+
+@pytest.mark.parametrize("step", [0.01, 0.3, 2.0])
+@pytest.mark.parametrize("smoothing", [0.1, 1.0])
+def test_quantized_cost_equals_that_of_a_list_of_all_bins_to_the_last_bit(step, smoothing):
+    random = torch.Generator().manual_seed(0)
+    train, test = 2 * torch.randn(500, 4, generator=random), 3 * torch.randn(200, 4, generator=random)
+    bits = 0.0
+    for known, new in zip((train / step).round().long().T, (test / step).round().long().T, strict=True):
+        low, high = int(known.min()), int(known.max())
+        p = coding.frequencies(new.clamp(low, high) - low, high - low + 1)
+        bits += coding.cross_entropy(p, coding.frequencies(known - low, high - low + 1, smoothing=smoothing))
+    assert coding.quantized_cost(train, test, step, smoothing=smoothing) == bits
+
+
+def test_one_code_that_is_far_out_costs_bits_and_no_list_of_a_billion_bins():
+    rows = torch.tensor([[0.0]] * 99 + [[1e6]], dtype=torch.float64)
+    total = 100 + 0.1 * (10**9 + 1)
+    by_hand = 0.99 * math.log2(total / 99.1) + 0.01 * math.log2(total / 1.1)
+    assert coding.quantized_cost(rows, rows, 1e-3) == pytest.approx(by_hand)
+
+
+def test_a_test_value_in_an_empty_bin_costs_infinity_without_smoothing(recwarn):
+    train, test = torch.tensor([[0.0], [2.0]]), torch.tensor([[1.0]])
+    assert coding.quantized_cost(train, test, 1.0, smoothing=0) == math.inf
+    assert list(recwarn) == []
+
+
+ROWS = torch.zeros(5, 2)
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "settings", "message"),
+    [
+        (ROWS, ROWS, {"step": 0}, "got step=0, expected a finite number above 0"),
+        (ROWS, ROWS, {"step": -1.0}, "got step=-1.0"),
+        (ROWS, ROWS, {"step": math.nan}, "got step=nan"),
+        (ROWS, ROWS, {"step": 1.0, "smoothing": -1}, "got smoothing=-1"),
+        (ROWS, ROWS + math.nan, {"step": 1.0}, "got a row with nan, expected finite numbers"),
+        (ROWS + 1e10, ROWS, {"step": 1e-12}, "take a larger step"),
+        (ROWS, ROWS[:, :1], {"step": 1.0}, "got 2 columns to train on and 1 to test on, expected as many"),
+        (ROWS[:0], ROWS, {"step": 1.0}, r"got rows of shape \(0, 2\), expected a tensor \(N, k\)"),
+        (ROWS, ROWS[0], {"step": 1.0}, r"got rows of shape \(2,\)"),
+        (ROWS.numpy(), ROWS, {"step": 1.0}, "got rows of type ndarray"),
+    ],
+)
+def test_what_cannot_be_quantized_is_an_error(train, test, settings, message):
+    with pytest.raises(ValueError, match=message):
+        coding.quantized_cost(train, test, **settings)
 
 
 def test_zlib_and_lzma_cost_what_a_stream_that_decompresses_to_the_pixels_has_bits():
@@ -356,7 +447,7 @@ def test_png_costs_what_a_picture_that_reads_back_as_the_pixels_has_bits():
     assert coding.compressed_size(images, "png") == pytest.approx(8 * len(file.getvalue()) / 30)
 
 
-@pytest.mark.parametrize("method", ["zlib", "lzma", "png"])
+@pytest.mark.parametrize("method", compressors.COMPRESSORS)
 def test_noise_cannot_be_compressed_and_a_plain_surface_costs_next_to_nothing(method):
     _, noise = _noise(count=50, side=28)
     assert coding.compressed_size(noise, method) > 0.99 * 8 * 784
@@ -364,8 +455,21 @@ def test_noise_cannot_be_compressed_and_a_plain_surface_costs_next_to_nothing(me
 
 
 def test_an_unknown_method_of_compression_is_an_error():
-    with pytest.raises(ValueError, match="got method='zip', expected 'zlib', 'lzma' or 'png'"):
+    with pytest.raises(ValueError, match="got method='zip', expected one of zlib, lzma, bz2, png, webp"):
         coding.compressed_size(torch.zeros(1, 1, 28, 28), "zip")
+
+
+def test_a_picture_too_tall_for_webp_is_an_error():
+    assert coding.compressed_size(torch.zeros(585, 1, 28, 28), "webp") > 0
+    with pytest.raises(ValueError, match="got 16,408 rows of pixels, expected at most 16,383 for WebP"):
+        coding.compressed_size(torch.zeros(586, 1, 28, 28), "webp")
+
+
+def test_images_may_lie_in_memory_in_any_order():
+    _, images = _noise(count=1, side=28)
+    turned = images.transpose(2, 3)
+    for method in compressors.COMPRESSORS:
+        assert coding.compressed_size(turned, method) == coding.compressed_size(turned.contiguous(), method)
 
 
 def binary(n, height=4, width=4, white=0.4, seed=0):
@@ -380,16 +484,16 @@ def binarized(digits):
 
 def test_black_and_white_images_become_bytes_of_the_same_shape():
     images = binary(3, 2, 5)
-    pixels = coding.black_and_white(images, (1, 2, 5))
+    pixels = black_and_white(images, (1, 2, 5))
     assert pixels.dtype == np.uint8
     assert pixels.tolist() == images.int().tolist()
-    turned = coding.black_and_white(images.transpose(0, 3))
+    turned = black_and_white(images.transpose(0, 3))
     assert turned.flags.c_contiguous
     assert turned.tolist() == images.transpose(0, 3).int().tolist()
 
 
 COSTS = {
-    "black_and_white": coding.black_and_white,
+    "black_and_white": black_and_white,
     "best_compressed_sizes": coding.best_compressed_sizes,
     "context_cost of train": lambda images: coding.context_cost(images, binary(2), 2),
     "context_cost of test": lambda images: coding.context_cost(binary(2), images, 2),
@@ -405,8 +509,10 @@ COSTS = {
         (binary(3) / 0 * 0, "NaN pixels"),
         (binary(0), "got no images"),
         (binary(3).byte(), "torch.uint8"),
+        (binary(3).expand(3, 3, 4, 4) / 2, "got colour pixels, expected only 0 and 1"),
+        (binary(3).flatten(1), r"got images of shape \(3, 16\), expected \(N, C, H, W\); use images.reshape"),
     ],
-    ids=["grey", "0 to 255", "NaN", "none", "uint8"],
+    ids=["grey", "0 to 255", "NaN", "none", "uint8", "colour", "flat"],
 )
 def test_what_are_no_black_and_white_images_costs_an_error(function, bad, message):
     with pytest.raises(ValueError, match=message):
@@ -415,7 +521,7 @@ def test_what_are_no_black_and_white_images_costs_an_error(function, bad, messag
 
 def test_black_and_white_images_of_another_shape_than_asked_for_are_an_error():
     with pytest.raises(ValueError, match=r"got images of shape \(3, 1, 4, 4\)"):
-        coding.black_and_white(binary(3), (1, 28, 28))
+        black_and_white(binary(3), (1, 28, 28))
 
 
 @pytest.mark.parametrize(("height", "width"), [(28, 28), (8, 8), (5, 7), (1, 1), (9, 2)])
@@ -436,10 +542,11 @@ def test_each_layout_holds_every_pixel_once_and_pads_with_black(n, height, width
 
 
 @pytest.mark.parametrize("n", [1, 7, 585, 586, 2000])
-@pytest.mark.parametrize(("format", "settings"), [("png", {"optimize": True}), ("webp", {"lossless": True})])
-def test_the_mosaic_that_is_compressed_as_a_picture_reads_back_as_the_images(n, format, settings):
+@pytest.mark.parametrize("method", ["png", "webp"])
+def test_the_mosaic_that_is_compressed_as_a_picture_reads_back_as_the_images(n, method):
     images = np.random.default_rng(0).integers(256, size=(n, 3, 28), dtype=np.uint8)
-    mosaic = np.asarray(Image.open(io.BytesIO(compressors._picture(images, format, **settings))).convert("L"))
+    file = compressors.COMPRESSORS[method](compressors._mosaic(images))
+    mosaic = np.asarray(Image.open(io.BytesIO(file)).convert("L"))
     tiles = mosaic.reshape(len(mosaic) // 3, 3, -1, 28).swapaxes(1, 2).reshape(-1, 3, 28)
     assert np.array_equal(tiles[:n], images)
     assert not tiles[n:].any()
@@ -585,11 +692,13 @@ def test_context_cost_by_default_is_that_of_the_ten_nearest_and_half_a_count(bin
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"neighbours": -1}, "got neighbours=-1, block=None, expected 0 to 24"),
+        ({"neighbours": -1}, "got neighbours=-1, expected a whole number from 0 to 24"),
         ({"neighbours": 25}, "got neighbours=25"),
-        ({"neighbours": 2, "block": 0}, "block=0, expected 0 to 24, and None or at least 1"),
+        ({"neighbours": 2.5}, "got neighbours=2.5"),
+        ({"neighbours": 2, "block": 0}, "block=0, expected a whole number of at least 1"),
+        ({"neighbours": 2, "block": 1.5}, "block=1.5"),
         ({"neighbours": 24, "block": 2}, "got 67,108,864 contexts, expected at most 16,777,216; take fewer"),
-        ({"smoothing": 0}, "got smoothing=0, expected above 0"),
+        ({"smoothing": 0}, "got smoothing=0, expected a finite number above 0"),
         ({"smoothing": -1.0}, "got smoothing=-1.0"),
         ({"smoothing": math.nan}, "got smoothing=nan"),
     ],

@@ -1,6 +1,8 @@
 """Convolutional autoencoders against convolution by hand, and what is measured on them against arithmetic."""
 
 import copy
+import itertools
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -151,6 +153,70 @@ def test_feature_maps_are_those_after_each_relu_from_large_to_small(images):
     torch.testing.assert_close(model.encoder[-2:](down[-1]), model.encode(images))
 
 
+def ways(layers, shape, place):
+    """Count by walking back from one place of the last map: {pixel: ways} for layers `(kernel, stride, padding)`."""
+    here = Counter({place: 1})
+    for kernel, stride, padding in reversed(layers):
+        before = Counter()
+        for (row, column), count in here.items():
+            for down, right in itertools.product(range(kernel[0]), range(kernel[1])):
+                before[row * stride - padding + down, column * stride - padding + right] += count
+        here = before
+    return {pixel: count for pixel, count in here.items() if 0 <= pixel[0] < shape[0] and 0 <= pixel[1] < shape[1]}
+
+
+@pytest.mark.parametrize(
+    ("layers", "shape", "middle"),
+    [
+        ([((3, 3), 2, 1)], (8, 12), (2, 3)),
+        ([((3, 3), 2, 1), ((3, 3), 2, 1)], (28, 28), (3, 3)),
+        ([((3, 5), 1, 0), ((4, 2), 2, 1)], (17, 20), (3, 4)),
+    ],
+)
+def test_the_receptive_field_counts_the_ways_back_from_the_middle(layers, shape, middle):
+    widths = (1, 5, 3)
+    network = nn.Sequential()
+    for (kernel, stride, padding), before, after in zip(layers, widths, widths[1:], strict=False):
+        network += nn.Sequential(nn.Conv2d(before, after, kernel, stride=stride, padding=padding), nn.ReLU())
+    field = evaluate.receptive_field(network, (1, *shape))
+    assert field.shape == shape
+    found = {tuple(pixel): field[tuple(pixel)].item() for pixel in field.nonzero().tolist()}
+    assert found == ways(layers, shape, middle)
+
+
+def test_the_receptive_field_of_an_encoder_lies_around_the_middle_and_does_not_depend_on_the_weights():
+    field = evaluate.receptive_field(models.ConvAutoencoder((4, 8)).encoder)
+    assert field.shape == (28, 28)
+    rows, columns = (field.sum(dim).nonzero().flatten().tolist() for dim in (1, 0))
+    assert rows == columns == list(range(9, 16))  # 3 + 2 · 2 pixels around pixel 12, to which place (3, 3) belongs
+    assert torch.equal(field, evaluate.receptive_field(models.ConvAutoencoder((2, 3), seed=7).encoder))
+
+
+def test_layers_without_a_convolution_have_no_receptive_field():
+    with pytest.raises(ValueError, match=r"got layers without a convolution.*pass model.encoder"):
+        evaluate.receptive_field(models.DenseAutoencoder((784, 2)).encoder)
+
+
+@pytest.mark.parametrize("build", [models.ConvAutoencoder, models.TransposedConvAutoencoder, models.ConvVAE])
+def test_convolutions_and_dense_layers_begin_with_hes_spread_and_no_offsets(build):
+    model = build((48, 64), latent_dim=32)
+    for layer in model.modules():
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            fan_in = layer.weight[0].numel()
+            assert layer.weight.std().item() == pytest.approx(np.sqrt(2 / fan_in), rel=0.15)
+            assert not layer.bias.any()
+    assert not any(layer.bias.any() for layer in model.modules() if isinstance(layer, nn.ConvTranspose2d))
+
+
+@pytest.mark.parametrize(("small", "large"), [((2, 3), (4, 6)), ((4, 4), (7, 7))])
+def test_the_resized_way_up_repeats_pixels_before_it_filters(small, large):
+    layer = networks.resized_convolution(1, 1, small, large)
+    nn.init.dirac_(next(layer.parameters()))  # a filter that changes nothing
+    maps = torch.rand(2, 1, *small, generator=torch.Generator().manual_seed(3))
+    rows, columns = (torch.arange(big) * little // big for little, big in zip(small, large, strict=True))
+    torch.testing.assert_close(layer(maps).detach(), maps[:, :, rows][..., columns])
+
+
 def test_feature_maps_were_moved_to_the_cpu(images, monkeypatch):
     moved, cpu = [], torch.Tensor.cpu
     monkeypatch.setattr(torch.Tensor, "cpu", lambda tensor: moved.append(tensor) or cpu(tensor))
@@ -174,6 +240,38 @@ def test_a_convolutional_autoencoder_learns_stripes():
         before = training.mean_loss(model, images)["total"]
         training.fit(model, images, epochs=60, batch_size=8, lr=0.01)
         assert training.mean_loss(model, images)["total"] < 0.1 * before
+
+
+def flat(*greys, side=8):
+    return torch.tensor(greys)[:, None, None, None].expand(-1, 1, side, side)
+
+
+def distance(model, first, second):
+    """Return how far apart the codes of two images are, as a share of the length of a code."""
+    first, second = model.encode(torch.stack([first, second])).detach()
+    return ((first - second).norm() / first.norm()).item()
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_an_encoder_with_a_norm_does_not_see_how_bright_an_image_is_and_one_without_does(seed, images):
+    normed, plain = (models.ConvAutoencoder(norm=norm, seed=seed) for norm in (True, False))
+    greys = flat(0.6, 0.95, side=28)
+    assert distance(normed, *greys) < 0.005
+    assert distance(plain, *greys) > 0.2
+    assert distance(normed, images[0], images[0] / 2) < 0.005
+    assert distance(plain, images[0], images[0] / 2) > 0.2
+    assert distance(normed, images[0], images[1]) > 0.2
+
+
+def test_flat_images_come_back_as_bright_as_they_were_only_without_the_norm():
+    greys = flat(*torch.rand(128, generator=torch.Generator().manual_seed(0)).tolist())
+    wanted, found = [0.05, 0.3, 0.6, 0.95], {}
+    for norm in (True, False):
+        model = models.ConvAutoencoder((4, 8), latent_dim=4, norm=norm, image_shape=(1, 8, 8))
+        training.fit(model, greys, epochs=40, batch_size=16, lr=training.cosine(0.02))
+        found[norm] = model(flat(*wanted)).mean((1, 2, 3)).tolist()
+    assert found[False] == pytest.approx(wanted, abs=0.15)
+    assert max(found[True]) - min(found[True]) < 0.1
 
 
 @pytest.mark.parametrize("build", [models.ConvAutoencoder, models.TransposedConvAutoencoder, models.ConvVAE])

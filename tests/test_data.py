@@ -1,29 +1,36 @@
-"""Where MNIST is looked for, what happens when it is missing or damaged, and the data sets that are always there."""
+"""Where MNIST is looked for, what happens when it is missing or damaged, a reader's own, and those always there."""
 
 import gzip
 import hashlib
+import logging
 import os
 import shutil
-import socket
+import sys
 import threading
+import time
 import warnings
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
+import pooch
 import pytest
+import requests
 import torch
 from matplotlib.font_manager import findfont
 from PIL import Image, ImageDraw, ImageFont
+from scipy import ndimage
 from sklearn.datasets import load_digits
 from sklearn.neighbors import KNeighborsClassifier
 from torch.nn.functional import interpolate, normalize
-from torchvision.datasets import MNIST
 
+import aecourse as ae
 from aecourse import data
+from aecourse.data.fetch import File
 
-NAMES = list(data.digits.MNIST_MD5)
+NAMES = [Path(file.path).name for file in data.digits.FILES]
+DEAD = "http://127.0.0.1:9/"
 SIZES = {"train": 30, "t10k": 12}
 
 
@@ -68,7 +75,8 @@ class Mirror:
     """A server on this machine that sends what lies in a folder, as slowly or wrongly as a test wants."""
 
     def __init__(self, folder):
-        self.folder, self.asked, self.timeouts, self.cut = folder, [], set(), False
+        self.folder, self.asked, self.cut, self.silent = folder, [], False, False
+        self.woken = threading.Event()
         mirror = self
 
         class Handler(SimpleHTTPRequestHandler):
@@ -77,7 +85,9 @@ class Mirror:
 
             def do_GET(self):
                 mirror.asked.append(self.path)
-                mirror.timeouts.add(socket.getdefaulttimeout())
+                if mirror.silent:
+                    mirror.woken.wait(30)
+                    return None
                 if not mirror.cut:
                     return super().do_GET()
                 content = (folder / self.path.strip("/")).read_bytes()
@@ -91,17 +101,27 @@ class Mirror:
         threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
 
     def close(self):
+        self.woken.set()
         self.server.shutdown()
         self.server.server_close()
+
+
+def at(mirrors, ending=".gz"):
+    """Return the list of small files that stand in for MNIST's, to be downloaded from these mirrors."""
+    return [
+        File(
+            f"MNIST/raw/{name}",
+            hashlib.sha256(content).hexdigest(),
+            tuple(f"{mirror}{name}{ending}" for mirror in mirrors),
+        )
+        for name, content in FILES.items()
+    ]
 
 
 @pytest.fixture
 def cache(no_data, monkeypatch):
     """An empty cache folder, no $AECOURSE_DATA, small files in the place of MNIST's, and a dead network."""
-    monkeypatch.setattr(
-        data.digits, "MNIST_MD5", {name: hashlib.md5(content).hexdigest() for name, content in FILES.items()}
-    )
-    monkeypatch.setattr(MNIST, "mirrors", ["http://127.0.0.1:9/"])
+    monkeypatch.setattr(data.digits, "FILES", at([DEAD]))
     return no_data
 
 
@@ -110,14 +130,10 @@ def mirror(cache, tmp_path, monkeypatch):
     """A mirror that has good copies."""
     folder = tmp_path / "mirror"
     folder.mkdir()
-    resources = []
     for name, content in FILES.items():
-        packed = gzip.compress(content, mtime=0)
-        (folder / f"{name}.gz").write_bytes(packed)
-        resources.append((f"{name}.gz", hashlib.md5(packed).hexdigest()))
+        (folder / f"{name}.gz").write_bytes(gzip.compress(content, mtime=0))
     server = Mirror(folder)
-    monkeypatch.setattr(MNIST, "mirrors", [server.url])
-    monkeypatch.setattr(MNIST, "resources", resources)
+    monkeypatch.setattr(data.digits, "FILES", at([server.url]))
     yield server
     server.close()
 
@@ -132,9 +148,9 @@ def load_with_one_warning(**settings):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         dataset = data.load(**settings)
-    messages = [str(warning.message) for warning in caught if issubclass(warning.category, UserWarning)]
-    assert len(messages) == 1
-    return dataset, messages[0]
+    caught = [warning for warning in caught if issubclass(warning.category, UserWarning)]
+    assert [warning.filename for warning in caught] == [__file__]
+    return dataset, str(caught[0].message)
 
 
 def files_in(folder):
@@ -177,19 +193,51 @@ def test_mnist_is_downloaded_into_the_cache_and_found_there_from_then_on(cache, 
     assert "downloaded" in dataset.origin
     assert {path.name: path.read_bytes() for path in files_in(cache)} == FILES
     assert {path.parent for path in files_in(cache)} == {cache / "MNIST" / "raw"}
+    assert all(path.stat().st_mode & 0o444 == 0o444 for path in files_in(cache))  # a class may share the folder
 
-    monkeypatch.setattr(MNIST, "mirrors", ["http://127.0.0.1:9/"])
+    monkeypatch.setattr(data.digits, "FILES", at([DEAD]))
     asked = len(mirror.asked)
     assert "cache" in load_silently().origin
     assert len(mirror.asked) == asked
 
 
-def test_a_download_has_a_time_limit_that_ends_with_it(cache, mirror):
-    before = socket.getdefaulttimeout()
+def test_every_connection_of_a_download_has_the_time_limit(cache, mirror, monkeypatch):
+    limits, get = [], requests.get
+    monkeypatch.setattr(requests, "get", lambda url, timeout, **rest: limits.append(timeout) or get(url, **rest))
     load_silently()
-    assert None not in mirror.timeouts
-    assert all(seconds > 0 for seconds in mirror.timeouts)
-    assert socket.getdefaulttimeout() == before
+    assert limits == [data.fetch.TIMEOUT] * 4
+    assert data.fetch.TIMEOUT == 20
+
+
+def test_a_mirror_that_never_answers_does_not_hang(cache, mirror, monkeypatch):
+    mirror.silent = True
+    monkeypatch.setattr(data.fetch, "TIMEOUT", 0.2)
+    start = time.monotonic()
+    assert load_with_one_warning()[0].name == "digits"
+    assert time.monotonic() - start < 5
+
+
+@pytest.mark.parametrize("fault", [None, "cut"])
+def test_a_download_writes_nothing_on_stderr_and_leaves_poochs_logger_as_it_was(
+    cache, mirror, monkeypatch, capsys, fault
+):
+    mirror.cut = fault == "cut"
+    logger = pooch.get_logger()
+    monkeypatch.setattr(logger.handlers[0], "stream", sys.stderr)
+    monkeypatch.setattr(logger, "level", logging.INFO)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        data.load()
+    assert mirror.asked
+    assert capsys.readouterr() == ("", "")
+    assert logger.level == logging.INFO
+
+
+def test_the_addresses_of_mnist_are_two_mirrors_packed_files_in_torchvisions_layout():
+    for file, name in zip(data.digits.FILES, NAMES, strict=True):
+        assert file.path == f"MNIST/raw/{name}"
+        assert len(file.urls) == 2
+        assert all(url.startswith("https://") and url.endswith(f"/{name}.gz") for url in file.urls)
 
 
 @pytest.mark.skipif("AECOURSE_DATA" not in os.environ, reason="AECOURSE_DATA names no folder with MNIST")
@@ -219,13 +267,13 @@ def test_the_warning_points_to_the_line_that_loads(cache):
 
 
 def test_without_fallback_no_files_and_no_network_are_an_error(cache):
-    with pytest.raises(RuntimeError, match=r"found no MNIST in .*Set AECOURSE_DATA to a folder"):
+    with pytest.raises(RuntimeError, match=r"found no files of MNIST in .*set AECOURSE_DATA to a folder"):
         load_silently(fallback=False)
 
 
 def test_an_unknown_name_is_an_error():
-    with pytest.raises(ValueError, match=r"got the name 'cifar', expected 'mnist' or 'digits'"):
-        data.load("cifar")
+    with pytest.raises(ValueError, match=r"got the name 'my/pictures', expected 'mnist' or 'digits'.*data.load_folder"):
+        data.load("my/pictures")
 
 
 DAMAGE = {
@@ -248,10 +296,19 @@ def test_a_damaged_file_is_named_and_never_used(cache, tmp_path, monkeypatch, da
     raw = write(tmp_path / "mine")
     damage(raw / name)
     monkeypatch.setenv("AECOURSE_DATA", str(tmp_path / "mine"))
-    with pytest.raises(RuntimeError, match="damaged MNIST files") as error:
+    with pytest.raises(RuntimeError, match="damaged or missing files of MNIST") as error:
         load_silently(fallback=fallback)
     assert [other for other in NAMES if str(raw / other) in str(error.value)] == [name]
     assert "put good ones in their place" in str(error.value)
+
+
+def test_a_folder_in_the_place_of_a_file_is_named_like_a_damaged_file(cache, tmp_path, monkeypatch):
+    path = write(tmp_path / "mine") / NAMES[0]
+    path.unlink()
+    path.mkdir()
+    monkeypatch.setenv("AECOURSE_DATA", str(tmp_path / "mine"))
+    with pytest.raises(RuntimeError, match=f"damaged or missing files of MNIST: {path};"):
+        load_silently()
 
 
 def test_all_damaged_files_are_named(cache):
@@ -267,7 +324,9 @@ def test_a_damaged_copy_is_passed_over_for_the_good_one_in_the_cache(cache, tmp_
     damage(write(tmp_path / "mine") / NAMES[0])
     write(cache)
     monkeypatch.setenv("AECOURSE_DATA", str(tmp_path / "mine"))
-    with pytest.warns(UserWarning, match="damaged MNIST files were passed over: .*good copy in the cache folder"):
+    with pytest.warns(
+        UserWarning, match="damaged or missing files of MNIST were passed over: .*good copy in the cache folder"
+    ):
         dataset = data.load()
     assert holds_small_mnist(dataset)
     assert "cache" in dataset.origin
@@ -307,26 +366,24 @@ def test_torchvisions_old_files_beside_verified_ones_are_not_trusted(cache):
     assert holds_small_mnist(load_silently())
 
 
-def _wrong_bytes(mirror, monkeypatch):
-    packed = gzip.compress(OTHER_FILES[NAMES[0]], mtime=0)
-    (mirror.folder / f"{NAMES[0]}.gz").write_bytes(packed)
+def _wrong_bytes(mirror):
+    (mirror.folder / f"{NAMES[0]}.gz").write_bytes(gzip.compress(OTHER_FILES[NAMES[0]], mtime=0))
 
 
-def _wrong_bytes_that_torchvision_accepts(mirror, monkeypatch):
-    _wrong_bytes(mirror, monkeypatch)
-    packed = (mirror.folder / f"{NAMES[0]}.gz").read_bytes()
-    monkeypatch.setattr(MNIST, "resources", [(f"{NAMES[0]}.gz", hashlib.md5(packed).hexdigest()), *MNIST.resources[1:]])
+def _truncated_archives(mirror):
+    path = mirror.folder / f"{NAMES[0]}.gz"
+    path.write_bytes(path.read_bytes()[:-20])
 
 
-def _cut_connections(mirror, monkeypatch):
+def _cut_connections(mirror):
     mirror.cut = True
 
 
-def _one_file_missing(mirror, monkeypatch):
+def _one_file_missing(mirror):
     (mirror.folder / f"{NAMES[3]}.gz").unlink()
 
 
-def _a_page_instead_of_a_file(mirror, monkeypatch):
+def _a_page_instead_of_a_file(mirror):
     (mirror.folder / f"{NAMES[2]}.gz").write_text("<html>Please log in to this network</html>")
 
 
@@ -334,14 +391,14 @@ def _a_page_instead_of_a_file(mirror, monkeypatch):
     "fail",
     [
         _wrong_bytes,
-        _wrong_bytes_that_torchvision_accepts,
+        _truncated_archives,
         _cut_connections,
         _one_file_missing,
         _a_page_instead_of_a_file,
     ],
 )
-def test_what_a_failing_mirror_sends_is_refused_and_leaves_nothing_in_the_cache(cache, mirror, monkeypatch, fail):
-    fail(mirror, monkeypatch)
+def test_what_a_failing_mirror_sends_is_refused_and_leaves_nothing_in_the_cache(cache, mirror, fail):
+    fail(mirror)
     with pytest.raises(RuntimeError, match="could not be downloaded"):
         load_silently(fallback=False)
     assert mirror.asked
@@ -351,19 +408,52 @@ def test_what_a_failing_mirror_sends_is_refused_and_leaves_nothing_in_the_cache(
     assert files_in(cache) == []
 
 
-def test_a_failing_mirror_does_not_touch_a_damaged_copy(cache, mirror, monkeypatch):
+def test_a_failing_mirror_does_not_touch_a_damaged_copy(cache, mirror):
     raw = write(cache)
     DAMAGE["truncated"](raw / NAMES[0])
     before = {path: path.read_bytes() for path in files_in(cache)}
-    _wrong_bytes_that_torchvision_accepts(mirror, monkeypatch)
+    _wrong_bytes(mirror)
     with pytest.raises(RuntimeError, match=f"{NAMES[0]}.*no good copy could be downloaded"):
         load_silently()
     assert {path: path.read_bytes() for path in files_in(cache)} == before
 
 
 def test_the_second_mirror_is_asked_where_the_first_is_dead(cache, mirror, monkeypatch):
-    monkeypatch.setattr(MNIST, "mirrors", ["http://127.0.0.1:9/", mirror.url])
+    monkeypatch.setattr(data.digits, "FILES", at([DEAD, mirror.url]))
+    dataset = load_silently()
+    assert holds_small_mnist(dataset)
+    assert dataset.origin == f"downloaded from {mirror.url.split('/')[2]}"
+
+
+def test_the_second_mirror_is_asked_where_the_first_sends_other_bytes(cache, mirror, tmp_path, monkeypatch):
+    shutil.copytree(mirror.folder, tmp_path / "other")
+    other = Mirror(tmp_path / "other")
+    _wrong_bytes(other)
+    monkeypatch.setattr(data.digits, "FILES", at([other.url, mirror.url]))
     assert holds_small_mnist(load_silently())
+    assert [len(each.asked) for each in (other, mirror)] == [4, 1]
+    other.close()
+
+
+def test_where_all_mirrors_fail_the_error_says_what_each_said(cache, mirror, monkeypatch):
+    _wrong_bytes(mirror)
+    monkeypatch.setattr(data.digits, "FILES", at([DEAD, mirror.url]))
+    with pytest.raises(RuntimeError, match=rf"{DEAD}{NAMES[0]}.gz: .*refused.*{mirror.url}{NAMES[0]}.gz: .*not match"):
+        load_silently(fallback=False)
+
+
+@pytest.mark.parametrize("ending", [".gz", ""])
+def test_files_that_come_unpacked_are_taken_as_they_are(cache, mirror, monkeypatch, ending):
+    for name, content in FILES.items():
+        (mirror.folder / f"{name}{ending}").write_bytes(content)
+    monkeypatch.setattr(data.digits, "FILES", at([mirror.url], ending))
+    assert holds_small_mnist(load_silently())
+
+
+def test_a_cache_that_cannot_be_written_is_no_error_of_its_own(cache, mirror):
+    cache.parent.mkdir(parents=True, exist_ok=True)
+    cache.write_text("a file where the folder should be")
+    assert load_with_one_warning()[0].name == "digits"
 
 
 def test_a_deleted_cache_is_filled_again(cache, mirror):
@@ -483,9 +573,9 @@ def test_label_0_is_an_a_and_label_25_a_z_in_the_eyes_of_another_program(letters
     assert (likeness.argmax(1) == torch.arange(26)).sum() >= 24
 
 
-@pytest.mark.parametrize("per_letter", [-1, 0, 4])
+@pytest.mark.parametrize("per_letter", [-1, 0, 4, 5.5])
 def test_too_few_letters_for_a_test_image_each_are_an_error(per_letter):
-    with pytest.raises(ValueError, match=f"got per_letter={per_letter}, expected at least 5"):
+    with pytest.raises(ValueError, match=f"got per_letter={per_letter}, expected a whole number of at least 5"):
         data.letters(per_letter=per_letter)
 
 
@@ -499,6 +589,13 @@ def test_rotations_by_right_angles_equal_torch_rot90(image):
     assert turned.shape == (5, 1, 28, 28)
     for quarter, picture in enumerate(turned):
         torch.testing.assert_close(picture, torch.rot90(image, quarter, (1, 2)), atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("angle", [10.0, 45.0, -77.5, 200.0])
+def test_a_rotation_is_bilinear_as_scipys(image, angle):
+    inside = image * (torch.arange(28) - 13.5).abs().lt(9) * (torch.arange(28) - 13.5).abs().lt(9)[:, None]
+    expected = ndimage.rotate(inside[0].double().numpy(), angle, order=1, reshape=False)
+    np.testing.assert_allclose(data.rotations(inside, [angle])[0, 0].numpy(), expected, atol=2e-3)
 
 
 def test_a_rotation_is_counter_clockwise(image):
@@ -531,17 +628,31 @@ def test_angles_may_come_as_a_tensor(image):
     [
         (torch.zeros(2, 1, 28, 28), r"got 2 images, expected one; choose it with images\[i\]"),
         (torch.zeros(28, 28), "got images of shape"),
-        (torch.zeros(1, 14, 14), "got images of shape"),
+        (torch.zeros(28, 28, 3), r"got images of shape \(1, 28, 28, 3\).*permute\(2, 0, 1\)"),
         (torch.full((1, 28, 28), 255.0), "divide by 255"),
         (torch.zeros(1, 28, 28, dtype=torch.uint8), "dtype torch.uint8"),
         (torch.full((1, 28, 28), torch.nan), "NaN pixels"),
         (np.zeros((1, 28, 28), dtype=np.float32), "got ndarray"),
     ],
-    ids=["two images", "no channel", "small", "0 to 255", "uint8", "NaN", "NumPy array"],
+    ids=["two images", "no channel", "colours last", "0 to 255", "uint8", "NaN", "NumPy array"],
 )
 def test_what_is_not_one_image_cannot_be_turned(bad, message):
     with pytest.raises(ValueError, match=message):
         data.rotations(bad, [0])
+
+
+def test_colour_images_of_any_size_can_be_turned():
+    colour = torch.rand(3, 20, 12, generator=torch.Generator().manual_seed(1))
+    turned = data.rotations(colour, [0, 180])
+    torch.testing.assert_close(turned, torch.stack([colour, colour.flip(1, 2)]), atol=1e-4, rtol=0)
+    for channel in range(3):
+        alone = data.rotations(colour[channel, None], [40])
+        assert torch.equal(data.rotations(colour, [40])[:, channel, None], alone)
+
+
+def test_without_an_angle_there_is_nothing_to_turn(image):
+    with pytest.raises(ValueError, match="got no degrees, expected at least one angle"):
+        data.rotations(image, [])
 
 
 GREY = torch.rand(20, 1, 6, 6, generator=torch.Generator().manual_seed(11))
@@ -563,6 +674,12 @@ def test_a_pixel_is_white_as_often_as_it_is_grey():
 def test_images_are_binarized_alike_with_the_same_seed_and_otherwise_with_another():
     assert torch.equal(data.binarize(GREY, seed=3), data.binarize(GREY, seed=3))
     assert not torch.equal(data.binarize(GREY, seed=3), data.binarize(GREY, seed=4))
+
+
+def test_colour_images_are_binarized_channel_by_channel():
+    assert data.binarize(GREY.reshape(5, 4, 6, 6)[:, :3]).shape == (5, 3, 6, 6)
+    red = torch.tensor([1.0, 0, 0]).reshape(1, 3, 1, 1).expand(2, 3, 4, 4)
+    assert torch.equal(data.binarize(red), red)
 
 
 def test_black_and_white_images_stay_as_they_are():
@@ -592,3 +709,222 @@ def test_binarizing_changes_neither_the_images_nor_the_global_random_state():
 def test_what_are_no_images_cannot_be_binarized(bad, message):
     with pytest.raises(ValueError, match=message):
         data.binarize(bad)
+
+
+BAD_SEEDS = [-1, 1.5, True, "0", 2**63]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda seed: data.binarize(GREY, seed=seed),
+        lambda seed: data.letters(per_letter=5, seed=seed),
+        lambda seed: data.random_shapes(3, seed=seed),
+        lambda seed: data.stick_figures(3, seed=seed),
+        lambda seed: data.chorales.made_up(train=1, validation=0, test=0, seed=seed),
+    ],
+    ids=["binarize", "letters", "random_shapes", "stick_figures", "made_up"],
+)
+@pytest.mark.parametrize("seed", BAD_SEEDS)
+def test_what_is_no_seed_is_refused(call, seed):
+    with pytest.raises(ValueError, match=rf"got seed={seed!r}, expected a whole number"):
+        call(seed)
+
+
+# A reader's own pictures.
+
+COLOURS = {"reds": (250, 10, 20), "blues": (5, 30, 240)}
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """A folder with five red pictures and five blue ones, 12 wide and 8 high, each with a green upper left corner."""
+    folder = tmp_path / "my pictures"
+    for name, colour in COLOURS.items():
+        (folder / name).mkdir(parents=True)
+        for number in range(5):
+            picture = Image.new("RGB", (12, 8), (*colour[:2], colour[2] + number))
+            picture.paste((0, 255, 0), (0, 0, 3, 2))
+            picture.save(folder / name / f"{number}.png")
+    return folder
+
+
+def all_of(dataset):
+    """Return all images and labels, in the order of label and brightness."""
+    images = torch.cat([dataset.train_images, dataset.test_images])
+    labels = torch.cat([dataset.train_labels, dataset.test_labels])
+    order = np.lexsort((images.sum((1, 2, 3)).numpy(), labels.numpy()))
+    return images[order], labels[order]
+
+
+def test_a_folder_of_pictures_is_a_data_set_whose_labels_are_the_names_of_the_subfolders(pictures):
+    dataset = data.load_folder(pictures)
+    assert repr(dataset) == "pictures in my pictures: 8 training and 2 test images, 3 × 8 × 12"
+    assert str(pictures) in dataset.origin
+    assert dataset.classes == ("blues", "reds")
+    images, labels = all_of(dataset)
+    assert labels.tolist() == [0] * 5 + [1] * 5
+    assert labels.dtype == torch.int64
+    assert images.dtype == torch.float32
+    for number, image in enumerate(images):
+        red, green, blue = COLOURS[dataset.classes[number // 5]]
+        expected = torch.tensor([red, green, blue + number % 5]) / 255
+        assert torch.equal(image[:, -1, -1], expected)
+        assert torch.equal(image[:, :2, :3], torch.tensor([0.0, 1, 0]).reshape(3, 1, 1).expand(3, 2, 3))
+
+
+def test_the_pictures_can_be_given_to_a_model_as_they_are(pictures):
+    dataset = data.load_folder(str(pictures), 10)
+    assert dataset.train_images.is_contiguous()
+    assert data.binarize(dataset.train_images).shape == (8, 3, 10, 10)
+
+
+def test_a_folder_without_subfolders_has_the_label_0(pictures):
+    dataset = data.load_folder(pictures / "reds")
+    assert torch.cat([dataset.train_labels, dataset.test_labels]).tolist() == [0] * 5
+    assert dataset.classes == ()
+
+
+def test_pictures_deeper_down_have_the_label_of_the_first_subfolder(pictures):
+    (pictures / "reds" / "more").mkdir()
+    (pictures / "reds" / "0.png").rename(pictures / "reds" / "more" / "0.png")
+    assert torch.equal(all_of(data.load_folder(pictures))[0], all_of(data.load_folder(pictures))[0])
+    assert all_of(data.load_folder(pictures))[1].tolist() == [0] * 5 + [1] * 5
+
+
+def test_the_split_is_the_same_with_the_same_seed_and_has_every_picture_once(pictures):
+    first, again, other = (data.load_folder(pictures, seed=seed) for seed in (0, 0, 1))
+    assert torch.equal(first.test_images, again.test_images)
+    assert torch.equal(first.train_labels, again.train_labels)
+    assert not torch.equal(first.test_images, other.test_images)
+    for dataset in (first, other):
+        assert len(all_of(dataset)[0].flatten(1).unique(dim=0)) == 10
+
+
+@pytest.mark.parametrize(("share", "test"), [(0, 1), (0.5, 5), (1, 9)])
+def test_each_part_has_a_picture_whatever_the_share(pictures, share, test):
+    dataset = data.load_folder(pictures, test_share=share)
+    assert (len(dataset.train_images), len(dataset.test_images)) == (10 - test, test)
+
+
+def test_grey_pictures_have_one_channel_with_the_luminance_of_the_standard(pictures):
+    images, _ = all_of(data.load_folder(pictures, mode="L"))
+    assert images.shape == (10, 1, 8, 12)
+    assert images[5, 0, -1, -1].item() == pytest.approx((0.299 * 250 + 0.587 * 10 + 0.114 * 20) / 255, abs=1 / 255)
+
+
+def test_pictures_are_cropped_in_the_middle_and_resized_to_one_size(tmp_path):
+    wide = Image.new("RGB", (40, 20), "black")
+    wide.paste((255, 255, 255), (10, 0, 30, 20))  # the middle square
+    wide.save(tmp_path / "wide.png")
+    wide.transpose(Image.Transpose.ROTATE_90).save(tmp_path / "high.png")
+    dataset = data.load_folder(tmp_path, size=16)
+    images, _ = all_of(dataset)
+    assert images.shape == (2, 3, 16, 16)
+    assert images.min() > 0.95  # but for what the interpolation sees of the border
+    assert data.load_folder(tmp_path, size=(10, 20)).train_images.shape == (1, 3, 10, 20)
+
+
+def one_picture(folder, save):
+    """Return the picture that `save` writes, as `load_folder` reads it, and as uint8 `(C, H, W)`."""
+    for name in ("a", "b"):
+        save(folder / name)
+    dataset = data.load_folder(folder)
+    assert torch.equal(dataset.train_images, dataset.test_images)
+    return (dataset.train_images[0] * 255).round().to(torch.uint8)
+
+
+def test_what_is_transparent_lies_on_white(tmp_path):
+    picture = Image.new("RGBA", (4, 2), (200, 0, 0, 0))
+    picture.paste((200, 0, 0, 255), (0, 0, 2, 2))
+    read = one_picture(tmp_path, lambda path: picture.save(path.with_suffix(".png")))
+    assert read[:, 0, 0].tolist() == [200, 0, 0]
+    assert read[:, 0, 3].tolist() == [255, 255, 255]
+
+
+def test_the_colours_of_a_palette_are_read_and_not_its_numbers(tmp_path):
+    picture = Image.new("P", (4, 2), 1)
+    picture.putpalette([0, 0, 0, 10, 200, 30])
+    read = one_picture(tmp_path, lambda path: picture.save(path.with_suffix(".png")))
+    assert read[:, 0, 0].tolist() == [10, 200, 30]
+    read = one_picture(tmp_path, lambda path: picture.save(path.with_suffix(".png"), transparency=1))
+    assert read[:, 0, 0].tolist() == [255, 255, 255]
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_grey_of_16_bits_keeps_its_levels(tmp_path, suffix):
+    levels = Image.fromarray(np.array([[0, 257 * 100, 65535]], dtype=np.uint16))
+    read = one_picture(tmp_path, lambda path: levels.save(path.with_suffix(suffix)))
+    assert read[:, 0].tolist() == [[0, 100, 255]] * 3
+
+
+def test_a_cameras_note_on_which_side_is_up_is_heeded(tmp_path):
+    picture = Image.new("RGB", (16, 8), "black")
+    picture.paste((255, 255, 255), (0, 0, 8, 8))  # the left half is white
+    turned = Image.Exif()
+    turned[0x0112] = 6  # to be turned clockwise by a quarter
+    read = one_picture(tmp_path, lambda path: picture.save(path.with_suffix(".JPEG"), exif=turned, quality=95))
+    assert read.shape == (3, 16, 8)
+    assert read[:, 0].min() > 240
+    assert read[:, -1].max() < 15
+
+
+def test_a_damaged_picture_is_named_and_passed_over_with_one_warning(pictures):
+    damaged = pictures / "reds" / "0.png", pictures / "blues" / "1.png", pictures / "blues" / "x.jpg"
+    damaged[0].write_bytes(damaged[0].read_bytes()[:50])
+    damaged[1].write_text("no picture")
+    Image.new("F", (12, 8), 0.5).save(pictures / "floats.tif")
+    damaged[2].write_bytes((pictures / "floats.tif").read_bytes())
+    (pictures / "floats.tif").unlink()
+    with pytest.warns(UserWarning, match="damaged pictures were passed over") as caught:
+        dataset = data.load_folder(pictures)
+    assert len(caught) == 1
+    assert caught[0].filename == __file__
+    assert all(str(path) in str(caught[0].message) for path in damaged)
+    assert all_of(dataset)[1].tolist() == [0] * 4 + [1] * 4
+
+
+def test_hidden_files_and_what_are_no_pictures_are_left_out(pictures):
+    (pictures / ".ipynb_checkpoints").mkdir()
+    for name in (".ipynb_checkpoints/0.png", "reds/._0.png", "reds/notes.txt"):
+        (pictures / name).write_text("no picture")
+    dataset = data.load_folder(pictures)
+    assert dataset.classes == ("blues", "reds")
+    assert len(all_of(dataset)[0]) == 10
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"folder": "nowhere"}, r"got '.*nowhere', expected a folder of pictures; there is none at /"),
+        ({"folder": "reds/0.png"}, r"got '.*0.png', expected a folder of pictures"),
+        ({"folder": "empty"}, r"got 0 pictures that can be read in .*empty, expected at least 2.*\.jpg, \.jpeg, \.png"),
+        ({"folder": "one"}, r"got 1 pictures that can be read"),
+        ({"folder": "."}, r"got .*stray.png beside subfolders of pictures, expected all in subfolders; move it"),
+        ({"folder": "mixed"}, r"got pictures of sizes \(8, 12\) and \(9, 9\) \(.*\), expected one size; pass size=64"),
+        ({"mode": "grey"}, "got mode='grey', expected 'RGB' for colour or 'L' for grey"),
+        ({"size": 0}, "got size=0, expected a whole number of at least 1"),
+        ({"size": (8, 2.5)}, "got size=2.5, expected a whole number"),
+        ({"size": (8, 8, 3)}, r"got size=\(8, 8, 3\), expected one whole number, or two: \(height, width\)"),
+        ({"test_share": 2}, "got test_share=2, expected a finite number of at least 0 and at most 1"),
+        ({"seed": -1}, "got seed=-1"),
+    ],
+)
+def test_what_is_no_folder_of_pictures_or_no_setting_is_an_error_that_says_so(pictures, settings, message):
+    for name in ("empty", "one", "mixed"):
+        (pictures / name).mkdir()
+    shutil.copy(pictures / "reds" / "0.png", pictures / "one" / "0.png")
+    shutil.copy(pictures / "reds" / "0.png", pictures / "mixed" / "0.png")
+    Image.new("RGB", (9, 9)).save(pictures / "mixed" / "1.png")
+    shutil.copy(pictures / "reds" / "0.png", pictures / "stray.png")
+    folder = pictures / settings.pop("folder", "reds")
+    with pytest.raises(ValueError, match=message):
+        data.load_folder(folder, **settings)
+
+
+def test_claims_on_pictures_of_ones_own_are_shown_but_not_checked(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / "mnist").mkdir(exist_ok=True)
+        Image.new("L", (28, 28)).save(tmp_path / "mnist" / f"{name}.png")
+    own = data.load_folder(tmp_path / "mnist", mode="L")
+    assert str(ae.claims(("an error", 5.0, 0, 1), on=own)).startswith("· an error: 5 on pictures in mnist (the text")

@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from torch import nn
 
 from aecourse import models, training
 
@@ -83,11 +84,14 @@ def test_the_same_seed_gives_the_same_weights():
 @pytest.mark.parametrize(
     ("codes", "message"),
     [
-        ([[1.0]], "got list, expected codes"),
-        (torch.ones(3), r"got \(3,\), expected codes"),
-        (torch.ones(1, 3), r"got \(1, 3\), expected codes"),
+        ([[1.0]], "got list, expected a tensor of float32 codes"),
+        (torch.ones(3), r"got codes of shape \(3,\), expected float32 codes of shape \(N, latent_dim\); add a batch"),
+        (torch.ones(2, 1, 3), r"got codes of shape \(2, 1, 3\), expected float32 codes .*; flatten"),
+        (torch.ones(1, 3), r"got codes of shape \(1, 3\) .* expected at least two codes"),
         (torch.ones(5, 3), "a dimension is constant"),
-        (torch.full((5, 3), math.nan), "constant or not finite"),
+        (torch.eye(3).double(), "got codes of dtype torch.float64"),
+        (torch.eye(3, dtype=torch.int64), "got codes of dtype torch.int64"),
+        (torch.full((5, 3), math.nan), "NaN or infinity"),
     ],
 )
 def test_codes_it_cannot_use_are_refused(codes, message):
@@ -95,21 +99,51 @@ def test_codes_it_cannot_use_are_refused(codes, message):
         models.LatentDiffusion(codes)
 
 
+CODES = two_hills(50)
+
+
 @pytest.mark.parametrize(
-    ("codes", "message"),
+    ("data", "message"),
     [
-        (torch.ones(4, 3), r"got \(4, 3\), expected codes of shape \(N, 2\)"),
-        ("codes", "got str"),
-        (torch.ones(4, 2).double(), "not finite float32"),
-        (torch.full((4, 2), math.inf), "not finite float32"),
+        ((torch.ones(4, 3),), r"got codes of shape \(4, 3\), expected float32 codes of shape \(N, 2\)"),
+        (("codes",), "got str"),
+        ((torch.ones(4, 2).double(),), "got codes of dtype torch.float64, expected float32"),
+        ((torch.full((4, 2), math.inf),), "NaN or infinity"),
+        ((CODES[:0],), r"got no codes \(shape \(0, 2\)\)"),
+        ((CODES, torch.ones(50)), "got 2 tensors, expected codes alone"),
     ],
 )
-def test_training_codes_of_another_kind_are_refused(codes, message):
+def test_training_codes_of_another_kind_are_refused(data, message):
+    model = models.LatentDiffusion(CODES)
+    assert torch.equal(*model.check(CODES), CODES)
     with pytest.raises(ValueError, match=message):
-        training.fit(models.LatentDiffusion(two_hills(50)), codes, epochs=1)
+        model.check(*data)
 
 
-@pytest.mark.parametrize("arguments", [{"n": 0}, {"n": 3, "steps": 0}])
-def test_no_draws_or_no_steps_are_refused(arguments):
-    with pytest.raises(ValueError, match="expected whole numbers of at least 1"):
-        models.LatentDiffusion(two_hills(50)).sample(**arguments)
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"n": 0}, "got n=0, expected a whole number of at least 1"),
+        ({"n": 2.0}, "got n=2.0, expected a whole number"),
+        ({"n": 3, "steps": 0}, "got steps=0, expected a whole number of at least 1"),
+        ({"n": 3, "seed": -1}, "got seed=-1"),
+    ],
+)
+def test_no_draws_or_no_steps_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        models.LatentDiffusion(CODES).sample(**arguments)
+
+
+@pytest.mark.parametrize("widths", [(), (0,), 64, (2.5,)])
+def test_widths_that_make_no_network_are_refused(widths):
+    with pytest.raises(ValueError, match="expected at least 1 whole numbers above 0, one for each hidden layer"):
+        models.LatentDiffusion(CODES, widths=widths)
+
+
+def test_codes_that_still_carry_a_gradient_can_be_learnt_from():
+    codes = nn.Parameter(CODES) * 2
+    model = models.LatentDiffusion(codes, widths=(8,))
+    assert not model.mean.requires_grad
+    assert not model.spread.requires_grad
+    for _ in range(2):
+        model.loss(codes.detach())["total"].backward()

@@ -1,5 +1,6 @@
 """The critic's energy and margin, the pulling-away term, the loop of the pair, and what is said of its samples."""
 
+import itertools
 import math
 
 import numpy as np
@@ -62,6 +63,47 @@ def test_without_other_images_a_critic_is_a_plain_autoencoder(images):
     made = critic()
     training.fit(made, images, epochs=2)
     assert equal(weights(plain), weights(made))
+
+
+def test_a_critic_may_have_any_networks_and_its_energy_is_then_theirs():
+    images = drawn(6, 3, 9, 6)
+    made = models.Critic(models.convolutional((2, 3), latent_dim=2, image_shape=(3, 9, 6)), margin=7.0)
+    assert made.margin == 7.0
+    torch.testing.assert_close(made.energy(images), (made(images) - images).square().sum((1, 2, 3)))
+    energies, codes = made.energy_and_codes(images)
+    assert torch.equal(energies, made.energy(images))
+    assert torch.equal(codes, made.encode(images))
+    pair = models.EBGAN(made, (2, 8, 3 * 9 * 6))
+    assert pair.sample(2).shape == (2, 3, 9, 6)
+    history = training.fit_pair(pair, images, epochs=1, batch_size=3)
+    assert history.train.keys() == {"real", "generated", "hinge"}
+
+
+@pytest.mark.parametrize(
+    ("others", "message"),
+    [
+        (drawn(40, *SHAPE) * 255, "got pixel values from .*; divide by 255: others / 255"),
+        (drawn(40, *SHAPE) * math.nan, "got NaN pixels in 40 of 40 others"),
+        (drawn(40, 1, 4, 5), r"got others of shape \(40, 1, 4, 5\)"),
+        (torch.zeros(40, dtype=torch.int64), r"got others of shape \(40,\)"),
+    ],
+)
+def test_a_critic_is_not_trained_against_what_are_no_images(images, others, message):
+    made = critic()
+    before = weights(made)
+    with pytest.raises(ValueError, match=message):
+        training.fit(made, (images, others), epochs=1)
+    with pytest.raises(ValueError, match=message):
+        made.check(images, others)
+    assert equal(before, weights(made))
+
+
+def test_a_critic_takes_images_alone_or_with_others_and_nothing_else(images):
+    made = critic()
+    assert made.check(images) == (images,)
+    assert made.check(images, images) == (images, images)
+    with pytest.raises(ValueError, match=r"got 3 tensors, expected two.*\(images, others\)"):
+        made.check(images, images, images)
 
 
 def test_others_above_the_margin_leave_no_trace_in_the_gradient(images):
@@ -135,22 +177,38 @@ def test_the_generator_makes_images_in_the_range_of_images():
     assert torch.equal(samples, evaluate.decode(made, torch.randn(9, 2, generator=torch.Generator().manual_seed(0))))
 
 
+def test_in_training_the_generator_takes_away_what_a_batch_has_in_common_and_samples_are_drawn_one_by_one():
+    made, codes = pair().train(), torch.randn(9, 2, generator=torch.Generator().manual_seed(0))
+    seen = []
+    made.generator[2].register_forward_pre_hook(lambda layer, given: seen.append(given[0].detach()))
+    together = made.decode(codes)
+    torch.testing.assert_close(seen[0].mean(0), torch.zeros(8), atol=1e-6, rtol=0)
+    torch.testing.assert_close(seen[0].var(0, correction=0), torch.ones(8), atol=0.01, rtol=0)
+    torch.testing.assert_close(made.decode(codes + 3.0), together, atol=1e-4, rtol=0)
+    made.eval()
+    torch.testing.assert_close(made.decode(codes[:2]), made.decode(codes)[:2])
+
+
 def test_the_critics_step_leaves_the_generator_alone_and_the_generators_step_the_critic(images):
     made = pair()
     generated = made.decode(torch.randn(5, 2))
     made.critic_loss(images, generated)["total"].backward()
     assert all(weight.grad is None for weight in made.generator.parameters())
     assert all(weight.grad is not None for weight in made.critic.parameters())
-    made.zero_grad()
-    for player in ("generator", "critic"):
-        fresh = pair()
-        before = weights(fresh)
-        optimizer = torch.optim.SGD(fresh.parameters(), lr=0.1)
-        generated = fresh.decode(torch.randn(5, 2))
-        terms = fresh.generator_loss(generated) if player == "generator" else fresh.critic_loss(images, generated)
-        training._step(optimizer, terms, getattr(fresh, player), "loss")
-        moved = {name.split(".")[0] for name in before if not torch.equal(before[name], weights(fresh)[name])}
-        assert moved == {player}
+
+
+def test_the_loop_of_a_pair_moves_the_critic_and_then_the_generator(images):
+    made, moved = pair(), []
+    optimizers = [torch.optim.SGD(player.parameters(), lr=0.1) for player in (made.critic, made.generator)]
+    loop = training.one_adversarial_epoch(made, images, *optimizers, lambda share: 0.1, 20, torch.Generator())
+    before = [weight.clone() for weight in made.parameters()]
+    for player, terms in loop:
+        names = [name for name, _ in made.named_parameters()]
+        changed = [not torch.equal(*both) for both in zip(before, made.parameters(), strict=True)]
+        moved.append((player, {name.split(".")[0] for name, new in zip(names, changed, strict=True) if new}))
+        assert "total" in terms
+        before = [weight.clone() for weight in made.parameters()]
+    assert moved == [("critic", set()), ("generator", {"critic"}), ("critic", {"generator"}), ("generator", {"critic"})]
 
 
 def test_the_generators_loss_is_its_energy_and_the_weighted_similarity_of_its_codes(images):
@@ -207,50 +265,106 @@ def test_after_training_both_players_have_moved_and_are_in_evaluation_mode(image
 
 
 def test_the_rate_may_fall_during_the_run_and_a_rate_of_0_changes_nothing(images):
-    seen, still = set(), pair()
-    fit(pair(), images, epochs=2, batch_size=10, lr=lambda progress: seen.add(progress) or 1e-3)
-    assert sorted(seen) == pytest.approx([step / 8 for step in range(8)])
+    seen, still = [], pair()
+    fit(pair(), images, epochs=2, batch_size=10, lr=lambda progress: seen.append(progress) or 1e-3)
+    assert sorted(set(seen[101:])) == pytest.approx(
+        [step / 8 for step in range(8)]
+    )  # after the samples that are checked first
     before = [weight.clone() for weight in still.parameters()]
     fit(still, images, lr=0.0)
     assert all(torch.equal(*both) for both in zip(before, still.parameters(), strict=True))
 
 
-def test_ctrl_c_ends_the_run_with_a_warning_and_a_usable_pair(images):
-    def rate(progress):
-        if progress >= 0.5:
-            raise KeyboardInterrupt
-        return 1e-3
+def broken(made, method, at, what):
+    """Let the `at`-th call of a loss raise or return something else; return what the weights were before that step."""
+    right, calls, before = getattr(made, method), itertools.count(1), []
+    first = made.decode
 
+    def decode(latents):  # the first thing that a step does
+        before[:] = [weights(made)]
+        return first(latents)
+
+    def loss(*arguments):
+        terms = right(*arguments)
+        return what(terms) if next(calls) == at else terms
+
+    vars(made).update({"decode": decode, method: loss})
+    return before
+
+
+def press(terms):
+    raise KeyboardInterrupt
+
+
+def spoil(terms):
+    return {**terms, "total": terms["total"] * math.nan}
+
+
+@pytest.mark.parametrize("method", ["critic_loss", "generator_loss"])
+def test_ctrl_c_ends_the_run_with_a_warning_and_a_usable_pair(images, method):
     made = pair()
-    with pytest.warns(UserWarning, match=r"stopped by Ctrl-C in epoch 2 of 2.*the history its finished epochs"):
-        history = fit(made, images, epochs=2, lr=rate)
+    broken(made, method, 6, press)
+    with pytest.warns(
+        UserWarning, match=r"stopped by Ctrl-C in epoch 2 of 2.*the history its finished epochs"
+    ) as caught:
+        history = fit(made, images, epochs=2)
+    assert caught[0].filename == training.__file__.replace("aecourse/training.py", "tests/test_energy.py")
     assert history.interrupted
     assert len(history) == 1
     assert not made.training
     assert torch.isfinite(made.sample(3)).all()
 
 
+@pytest.mark.parametrize("at", [1, 2, 6])
 @pytest.mark.parametrize("player", ["critic", "generator"])
-def test_a_loss_that_is_not_finite_stops_the_run_and_names_player_epoch_and_step(images, player, monkeypatch):
-    made, calls = pair(), []
-    method = {"critic": "critic_loss", "generator": "generator_loss"}[player]
-    right = getattr(made, method)
-
-    def broken(*arguments):
-        calls.append(1)
-        terms = right(*arguments)
-        return {**terms, "total": terms["total"] * math.nan} if len(calls) == 6 else terms
-
-    monkeypatch.setattr(made, method, broken)
-    with pytest.raises(FloatingPointError, match=rf"the {player}'s loss in epoch 2, step 2.* became nan"):
+def test_a_loss_that_is_not_finite_stops_the_run_and_both_keep_the_weights_from_before_that_step(images, player, at):
+    made = pair()
+    before = broken(made, f"{player}_loss", at, spoil)
+    where = {1: "epoch 1, step 1", 2: "epoch 1, step 2", 6: "epoch 2, step 2"}[at]
+    with pytest.raises(FloatingPointError, match=f"the {player}'s loss term 'total' became nan in {where}; a smaller"):
         fit(made, images)
-    assert all(torch.isfinite(weight).all() for weight in made.parameters())
+    assert equal(weights(made), before[0])  # the critic has stepped when the generator's loss is known
+    assert "generator.1.running_mean" in before[0]
     assert not made.training
+
+
+@pytest.mark.parametrize("lr", [2e-3, training.cosine(4e-3, warmup=0.1)], ids=["constant", "cosine"])
+def test_an_interrupted_pair_that_goes_on_ends_bit_for_bit_where_an_unbroken_one_does(images, tmp_path, lr):
+    unbroken, stopped, resumed = pair(pulling_away=0.5), pair(pulling_away=0.5), pair(pulling_away=0.5)
+    for weight in resumed.parameters():
+        weight.data.add_(1)
+    broken(stopped, "generator_loss", 11, press)  # step 3 of epoch 3
+    settings = {"epochs": 4, "lr": lr, "seed": 3}
+    whole = fit(unbroken, images, **settings)
+    with pytest.warns(UserWarning, match="Ctrl-C in epoch 3 of 4"):
+        fit(stopped, images, checkpoint=tmp_path / "run.pt", **settings)
+    history = fit(resumed, images, checkpoint=tmp_path / "run.pt", resume=True, **settings)
+    assert equal(weights(resumed), weights(unbroken))
+    assert history.train == whole.train
+    assert len(history) == 4
+
+
+@pytest.mark.parametrize(
+    ("named", "make", "settings"),
+    [
+        ("critic.margin was 10.0, is now 3.0", lambda: pair(margin=3.0), {}),
+        ("pulling_away was 0.0, is now 1.0", lambda: pair(pulling_away=1.0), {}),
+        ("seed was 0, is now 1", pair, {"seed": 1}),
+        ("batch_size was 10, is now 20", pair, {"batch_size": 20}),
+        ("lr was", pair, {"lr": 0.5}),
+    ],
+)
+def test_a_checkpoint_of_another_pair_is_refused(images, tmp_path, named, make, settings):
+    fit(pair(), images, epochs=1, checkpoint=tmp_path / "run.pt")
+    with pytest.raises(ValueError, match=f"belongs to another run: .*{named}"):
+        fit(make(), images, checkpoint=tmp_path / "run.pt", resume=True, **settings)
+    with pytest.raises(FileExistsError, match="pass resume=True"):
+        fit(pair(), images, checkpoint=tmp_path / "run.pt")
 
 
 def test_a_learning_rate_that_is_far_too_large_ends_in_an_error(images):
     made = pair()
-    with pytest.raises(FloatingPointError, match="a smaller learning rate is the cure"):
+    with pytest.raises(FloatingPointError, match="a smaller learning rate is the usual cure"):
         fit(made, images, lr=1e38, epochs=5)
 
 
@@ -259,13 +373,43 @@ def test_a_learning_rate_that_is_far_too_large_ends_in_an_error(images):
     [
         ({"epochs": 0}, "got epochs=0, expected a whole number of at least 1"),
         ({"epochs": 1.5}, "got epochs=1.5, expected a whole number"),
+        ({"epochs": True}, "got epochs=True, expected a whole number"),
         ({"batch_size": 0}, "got batch_size=0, expected a whole number of at least 1"),
         ({"batch_size": 1}, "got batches of 1"),
+        ({"lr": -1.0}, "got lr=-1.0, expected a finite number of at least 0"),
+        ({"lr": lambda progress: -progress}, r"got lr\(0.01\)=-0.0"),
+        ({"seed": None}, "got seed=None, expected a whole number"),
+        ({"device": "gpu"}, "got device='gpu', expected"),
+        ({"resume": True}, "pass checkpoint=path"),
     ],
 )
 def test_settings_that_make_no_run_are_an_error(images, settings, message):
+    made = pair()
+    before = weights(made)
     with pytest.raises(ValueError, match=message):
-        fit(pair(), images, **settings)
+        fit(made, images, **settings)
+    assert equal(before, weights(made))
+
+
+@pytest.mark.parametrize(
+    ("made", "message"),
+    [
+        (models.EBGAN, r"got the class EBGAN, expected a model.*EBGAN\(…\)"),
+        (critic(), "got a Critic without critic_loss, generator_loss, .*a model with a single loss is trained by fit$"),
+        (pair().requires_grad_(False), "got a Critic all 12 of whose weights are frozen"),
+    ],
+    ids=["class", "no pair", "frozen"],
+)
+def test_what_is_no_pair_to_train_is_an_error(images, made, message):
+    with pytest.raises(ValueError, match=message):
+        fit(made, images)
+
+
+def test_a_pair_is_not_trained_by_the_loop_for_one_loss(images):
+    with pytest.raises(
+        ValueError, match=r"got a EBGAN without loss, .*a critic and its generator are trained by fit_pair"
+    ):
+        training.fit(pair(), images)
 
 
 def test_bad_images_are_an_error_before_anything_is_trained(images):
@@ -276,7 +420,7 @@ def test_bad_images_are_an_error_before_anything_is_trained(images):
     assert equal(before, weights(made))
 
 
-@pytest.mark.parametrize("margin", [-1.0, math.nan, math.inf])
+@pytest.mark.parametrize("margin", [-1.0, math.nan, math.inf, "10", None, True])
 def test_a_margin_that_is_no_finite_number_of_at_least_0_is_an_error(margin):
     with pytest.raises(ValueError, match=r"got margin=.*expected a finite number of at least 0"):
         critic(margin=margin)
@@ -285,8 +429,18 @@ def test_a_margin_that_is_no_finite_number_of_at_least_0_is_an_error(margin):
 @pytest.mark.parametrize(
     ("build", "message"),
     [
-        (lambda: models.EBGAN(critic(), (2, 8, 15)), "begin with 15, expected 16"),
+        (
+            lambda: models.EBGAN(critic(), (2, 8, 15)),
+            r"got widths that end with 15, expected 16, the number of pixels in an image of shape \(1, 4, 4\)",
+        ),
         (lambda: models.EBGAN(critic(), (2, 8, 16), pulling_away=-1.0), "got pulling_away=-1.0"),
+        (
+            lambda: models.EBGAN(critic(), 16),
+            "got widths 16, expected at least two whole numbers above 0, the code first",
+        ),
+        (lambda: models.EBGAN(critic(), (2, 8, 16), seed=-1), "got seed=-1"),
+        (lambda: pair().sample(0), "got count=0, expected a whole number of at least 1"),
+        (lambda: pair().sample(1, seed=None), "got seed=None"),
         (lambda: models.EBGAN(nn.Linear(16, 16), (2, 8, 16)), "got a Linear as the critic, expected a Critic"),
         (lambda: pair().decode(torch.zeros(3, 5)), "this model's code has 2 numbers"),
     ],
@@ -294,6 +448,17 @@ def test_a_margin_that_is_no_finite_number_of_at_least_0_is_an_error(margin):
 def test_parts_that_make_no_pair_are_an_error(build, message):
     with pytest.raises(ValueError, match=message):
         build()
+
+
+def test_a_pair_is_a_model_whose_two_losses_need_a_loop_of_their_own(images):
+    made = pair()
+    assert made.image_shape == SHAPE
+    assert made.device == torch.device("cpu")
+    assert made.check(images) == (images,)
+    with pytest.raises(ValueError, match="got 2 tensors, expected images alone"):
+        made.check(images, images)
+    with pytest.raises(NotImplementedError, match=r"train it with fit_pair\(pair, images\)"):
+        training.fit(made, images)
 
 
 def test_the_same_seed_builds_the_same_pair_without_touching_the_global_random_state():

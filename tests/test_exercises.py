@@ -12,7 +12,7 @@ import torch
 import aecourse as ae
 from aecourse.exercises import QUESTIONS, checking
 
-BANKS = [importlib.import_module(f"answers.{chapter.__name__.split('.')[-1]}") for chapter in ae.exercises.CHAPTERS]
+BANKS = [importlib.import_module(f"answers.answers{n}") for n in range(1, len(ae.exercises.CHAPTERS) + 1)]
 RIGHT = {name: answers for bank in BANKS for name, answers in bank.RIGHT.items()}
 WRONG = {name: answers for bank in BANKS for name, answers in bank.WRONG.items()}
 NAMES = list(QUESTIONS)
@@ -58,7 +58,7 @@ def test_a_wrong_answer_is_refused_with_the_hint_that_fits(name, answer):
 @pytest.mark.parametrize("name", NAMES)
 def test_every_mistake_of_a_question_is_made_by_a_wrong_answer_and_told_from_the_others(name):
     question = QUESTIONS[name]
-    for hint, mistake in question.mistakes.items():
+    for mistake, hint in question.mistakes:
         found = ae.exercises.check(name, mistake)
         assert found.message.startswith(hint), f"expected {hint!r}, got {found!r}"
         assert any(fragment in hint for _, fragment in WRONG[name]), f"no wrong answer gets the hint: {hint}"
@@ -115,12 +115,12 @@ def holds_on(*args):
 
 @pytest.mark.parametrize("answer", [never_ends, holds_on])
 def test_code_that_never_ends_is_stopped_with_a_message(answer):
-    verdict = checking.judge("entropy", QUESTIONS["entropy"], answer, seconds=0.5)
+    verdict = checking.check_answer(QUESTIONS["entropy"], answer, seconds=0.5)
     assert verdict.message.startswith("did not end in time: does a loop never stop?")
 
 
 def test_the_time_limit_leaves_no_alarm_behind():
-    checking.judge("entropy", QUESTIONS["entropy"], never_ends, seconds=0.2)
+    checking.check_answer(QUESTIONS["entropy"], never_ends, seconds=0.2)
     time.sleep(0.5)
 
 
@@ -130,6 +130,36 @@ def test_a_changed_input_is_told_by_name():
         return 1.0
 
     assert "changes its input `p`" in ae.exercises.check("entropy", greedy).message
+
+
+def test_a_mistake_that_one_case_rules_out_is_not_made_on_the_others():
+    made = []
+
+    def adds_one(x):
+        made.append(x)
+        return x + 1.0
+
+    question = checking.Question("same(x)", lambda random: [(1.0,), (2.0,), (3.0,)], lambda x: x)
+    question = question.with_mistakes(adds_one, "you add 1", lambda x: 2 * x, "you double")
+    assert checking.check_answer(question, lambda x: 2 * x + (x > 2)).message.startswith("for x = 1 you return 2")
+    assert made == [1.0, 2.0]
+    assert checking.check_answer(question, lambda x: x + 1.0).message == "you add 1"
+    assert checking.check_answer(question, lambda x: 2 * x).message == "you double"
+
+
+def test_a_mistake_without_a_hint_is_refused():
+    with pytest.raises(ValueError, match="zip"):
+        QUESTIONS["entropy"].with_mistakes(lambda p: 0.0)
+
+
+@pytest.mark.parametrize("name", ["entropy", "huffman_step", "encode_one"])
+def test_a_result_that_holds_itself_is_told(name):
+    def endless(*args):
+        result = []
+        result.append(result)
+        return result
+
+    assert not ae.exercises.check(name, endless).right
 
 
 def test_lists_and_tensors_of_the_same_numbers_are_the_same_answer():

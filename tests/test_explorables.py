@@ -91,7 +91,7 @@ def use(request, browser, html):
 
 
 def trained(name):
-    return ae.widgets.restore(ae.widgets.trained(name))
+    return ae.widgets.from_exported(ae.widgets.trained(name))
 
 
 def close(found, expected, within=2e-4):
@@ -357,7 +357,7 @@ def test_the_slider_shows_each_networks_rate_distortion_and_draws(use):
     for place, beta in enumerate(betas):
         game.slide("#beta", place)
         exported = ae.widgets.trained(f"beta-{beta}")
-        images = ae.widgets.restore(exported).decode(draws).flatten(1).detach()
+        images = ae.widgets.from_exported(exported).decode(draws).flatten(1).detach()
         assert (game.get("beta"), game.get("rate"), game.get("distortion")) == (
             beta,
             exported["rate"],

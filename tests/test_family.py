@@ -25,14 +25,32 @@ def test_every_result_has_a_number_for_each_seed():
             assert all(torch.isfinite(torch.tensor(row[column])))
 
 
-def test_the_table_says_what_was_measured():
-    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in str(ae.book.table()).splitlines()]
-    assert rows[0][:3] == ["model", "chapter", "parameters"]
-    assert [row[0] for row in rows[2:]] == NAMES
-    found = ae.book.results()["dense autoencoder"]["error"]
-    shown = dict(zip(rows[0], rows[2 + NAMES.index("dense autoencoder")], strict=True))
-    assert shown["squared error"] == f"{sum(found) / 3:.2f} ± {(max(found) - min(found)) / 2:.2f}"
-    assert shown["bits per image"] == "–"
+def test_the_table_has_means_with_half_the_distance_of_the_extremes_and_a_dash_for_what_is_missing(monkeypatch):
+    known = {
+        "one": {"chapter": 3, "parameters": [1234567] * 3, "error": [1.0, 2.0, 6.0], "bits": [99.96, 100.0, 100.04]},
+        "other": {"chapter": 12, "seconds": [1999.6, 2000.0, 2003.0], "recognised": [88.4]},
+    }
+    monkeypatch.setattr(ae.book, "results", lambda: known)
+    table = ae.book.table()
+    assert table._repr_markdown_().splitlines() == [
+        "| model | chapter | parameters | CPU-seconds | squared error | probe, % | recognised, % | Fréchet | "
+        "bits per image |",
+        "| --- | --: | --: | --: | --: | --: | --: | --: | --: |",
+        "| one | 3 | 1,234,567 | – | 3.00 ± 2.50 | – | – | – | 100.0 ± 0.0 |",
+        "| other | 12 | – | 2,001 ± 2 | – | – | 88 | – | – |",
+    ]
+
+
+def test_the_table_has_a_row_for_every_model_in_the_order_of_the_recipes():
+    _, _, *rows = str(ae.book.table()).splitlines()
+    assert [row.split(" | ")[0].removeprefix("| ") for row in rows] == NAMES
+    assert [row.split(" | ")[1] for row in rows] == [str(chapter) for chapter, _ in measure_family.MEMBERS.values()]
+
+
+def test_a_cell_has_the_mean_and_after_it_half_the_distance_between_the_extremes(monkeypatch):
+    row = {"chapter": 2, "parameters": [1234567] * 3, "error": [10.0, 12.0, 15.5], "probe": [90.04]}
+    monkeypatch.setattr(ae.book, "results", lambda: {"a model": row})
+    assert str(ae.book.table()).splitlines()[2] == "| a model | 2 | 1,234,567 | – | 12.50 ± 2.75 | 90.0 | – | – | – |"
 
 
 def test_averages_are_those_of_the_seeds_and_leave_out_what_is_missing():

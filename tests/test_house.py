@@ -150,7 +150,7 @@ def test_every_public_name_of_the_evaluation_is_listed_where_it_is_defined_and_f
 def test_the_page_of_the_package_describes_every_module_with_public_names():
     page = (ROOT / "book/appendix/api.md").read_text("utf-8")
     described = set(re.findall(r"auto(?:module|function):: (aecourse[\w.]*)", page))
-    inner = {"aecourse.progress", "aecourse.widgets.live"}  # nobody calls them from outside
+    inner = {"aecourse.progress", "aecourse.widgets", "aecourse.widgets.live"}  # the pad has a place of its own
     wanted = {name for name in MODULES if room(name) not in ("", "exercises") and public(name)} - inner
     assert wanted - described == set()
 

@@ -83,6 +83,36 @@ def test_shapes_that_differ_are_an_error_and_never_broadcast(loss, other):
         loss(torch.zeros(other), torch.zeros(5, 1, 28, 28))
 
 
+@pytest.mark.parametrize("loss", [losses.binary_cross_entropy, losses.squared_error, losses.gaussian_kl])
+@pytest.mark.parametrize("whole", [torch.uint8, torch.int64, torch.bool])
+def test_whole_numbers_are_an_error_and_never_wrap(loss, whole):
+    """As uint8, 0 − 255 is 1, and four pixels that are all wrong would cost 4 instead of 260,100."""
+    for first, second in ((torch.zeros(4), torch.ones(4).to(whole)), (torch.zeros(4).to(whole), torch.ones(4))):
+        with pytest.raises(ValueError, match=rf"got a tensor of dtype {whole}, expected floats; call .float\(\)"):
+            loss(first, second)
+
+
+@pytest.mark.parametrize(
+    ("pixel", "says"), [(255.0, "from 0 to 255"), (-0.1, "from -0.1 to 0"), (math.nan, "from nan")]
+)
+def test_the_cross_entropy_of_what_is_no_pixel_is_an_error(pixel, says):
+    with pytest.raises(
+        ValueError, match=rf"got pixels {says}.*, expected values in \[0, 1\]; divide grey levels by 255"
+    ):
+        losses.binary_cross_entropy(torch.zeros(2, 3), torch.tensor([[0.0, 0, 0], [0, 0, pixel]]))
+
+
+def test_logits_and_pixels_exchanged_are_an_error(random):
+    logits, pixels = torch.randn(4, 9, generator=random) * 3, torch.rand(4, 9, generator=random)
+    with pytest.raises(ValueError, match=r"give the logits first: binary_cross_entropy\(logits, pixels\)"):
+        losses.binary_cross_entropy(pixels, logits)
+
+
+def test_no_pixels_at_all_are_an_error():
+    with pytest.raises(ValueError, match=r"got no pixels \(shape \(0, 9\)\)"):
+        losses.binary_cross_entropy(torch.zeros(0, 9), torch.zeros(0, 9))
+
+
 def test_the_kl_to_the_prior_has_the_values_known_by_hand():
     mu, log_var = torch.tensor([0.0, 1.0, -2.0, 0.0, 0.0]), torch.tensor([0.0, 0.0, 0.0, math.log(4), -math.log(4)])
     by_hand = [0, 0.5, 2, 0.5 * (4 - 1 - math.log(4)), 0.5 * (0.25 - 1 + math.log(4))]

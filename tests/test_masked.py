@@ -31,7 +31,7 @@ def small(**rest):
 
 
 def small_notes(**rest):
-    return models.MaskedNotes(4, 2, visible=3, low=59, high=65, width=8, blocks=1, heads=2, **rest)
+    return models.MaskedNotes(4, 2, visible=3, low=59, high=65, width=12, blocks=1, heads=2, **rest)
 
 
 def test_masks_are_different_places_and_the_same_for_the_same_seed():
@@ -104,16 +104,104 @@ def test_building_a_model_leaves_the_random_state_alone_and_depends_on_its_seed(
 
 
 def test_bad_input_is_an_error_that_says_what_to_do(images, notes):
-    with pytest.raises(ValueError, match="got visible=49, expected 1 to 48"):
-        small(visible=49)
     with pytest.raises(ValueError, match=r"images.float\(\) / 255"):
         small()((images * 255).to(torch.uint8), evaluate.visible_places(6))
-    with pytest.raises(ValueError, match=r"got torch.float32.*ae.data.chorales.windows"):
-        small_notes().check_images(notes.float())
-    with pytest.raises(ValueError, match=r"got numbers from .*transpose"):
-        small_notes().check_images(notes + 12)
     with pytest.raises(ValueError, match="got images and reconstructions of shape"):
         evaluate.hidden_errors(images, images[:2], evaluate.visible_places(6))
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: small(visible=49), "got visible=49, expected a whole number from 1 to 48"),
+        (lambda: small(visible=0), "got visible=0, expected a whole number from 1 to 48"),
+        (lambda: small(image_shape=(1, 4, 4)), "got visible=12, expected a whole number from 1 to 0"),
+        (lambda: small(image_shape=(1, 27, 28)), r"got image_shape=\(1, 27, 28\), .* multiples of 4"),
+        (lambda: models.MaskedAutoencoder(width=0), "got width=0, expected a whole number of at least 1"),
+        (lambda: models.MaskedAutoencoder(heads=5), "got heads=5 and width=48, expected a width that the heads divide"),
+        (lambda: models.MaskedAutoencoder(blocks=-1), "got blocks=-1, expected a whole number of at least 0"),
+        (lambda: models.MaskedNotes(0), "got steps=0, expected a whole number of at least 1"),
+        (lambda: models.MaskedNotes(voices=2.5), "got voices=2.5, expected a whole number"),
+        (lambda: models.MaskedNotes(width=6, heads=2), "got width=6, expected a multiple of 4"),
+        (lambda: models.MaskedNotes(low=60, high=59), "got high=59, expected a whole number from 60 to 127"),
+        (lambda: models.MaskedNotes(low=-1), "got low=-1, expected a whole number from 0 to 127"),
+        (lambda: models.MaskedNotes(seed=-1), "got seed=-1"),
+    ],
+)
+def test_settings_that_make_no_masked_model_are_refused(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (lambda notes: (notes.float(),), r"got torch.float32 of shape \(5, 4, 2\), .*ae.data.chorales.windows"),
+        (lambda notes: (notes[0],), r"got torch.int64 of shape \(4, 2\), expected windows"),
+        (lambda notes: (torch.tensor(60),), r"got torch.int64 of shape \(\), expected windows"),
+        (lambda notes: (notes.tolist(),), "got list, expected windows, int64 of shape"),
+        (
+            lambda notes: (notes + 12,),
+            r"got numbers from .* with −1 for a rest or pitches from 59 to 65; transpose them",
+        ),
+        (lambda notes: (notes - 61,), "got numbers from -2 to"),
+        (lambda notes: (notes[:0],), "got no windows"),
+        (lambda notes: (notes, notes), "got 2 tensors, expected windows alone"),
+    ],
+)
+def test_windows_that_do_not_fit_are_refused(notes, data, message):
+    model = small_notes()
+    rests = torch.where(notes == 60, -1, notes)
+    assert torch.equal(*model.check(rests), rests)
+    with pytest.raises(ValueError, match=message):
+        model.check(*data(notes))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda visible: visible.tolist(), "got visible places as a list"),
+        (lambda visible: visible.int(), r"got visible places of dtype torch.int32 and shape \(5, 3\)"),
+        (lambda visible: visible[0], r"and shape \(3,\), expected int64 \(5, K\)"),
+        (lambda visible: visible[:4], r"and shape \(4, 3\)"),
+        (lambda visible: visible[:, :0], r"and shape \(5, 0\)"),
+        (
+            lambda visible: visible + 8,
+            r"got visible places from 8 to 15, .* different places, from 0 to 7; draw them with",
+        ),
+        (lambda visible: visible - 8, "got visible places from -8 to -1"),
+        (lambda visible: visible[:, [0, 1, 0]], "got visible places of which one stands twice in a row"),
+    ],
+)
+def test_visible_places_that_are_none_are_refused(images, notes, spoil, message):
+    visible = torch.tensor([[0, 3, 7]]).repeat(5, 1)
+    for model, data in ((small_notes(), notes), (small(image_shape=(1, 8, 16), visible=3), images[:5, :, :8, :16])):
+        model(data, visible)
+        with pytest.raises(ValueError, match=message):
+            model(data, spoil(visible))
+
+
+def test_visible_places_are_brought_to_the_device_of_the_model(images, notes):
+    visible = evaluate.visible_places(6)
+    elsewhere = small().to("meta")
+    assert elsewhere.check_visible(visible, 6).device == elsewhere.device == torch.device("meta")
+    assert elsewhere(images, visible).device == elsewhere.device
+    assert small_notes().to("meta")(notes, evaluate.visible_places(5, 8, 3)).device == elsewhere.device
+
+
+def test_hidden_patches_of_colour_images_of_any_size_are_predicted():
+    images = torch.rand(20, 3, 8, 12, generator=torch.Generator().manual_seed(0))
+    model, visible = small(visible=2, image_shape=(3, 8, 12)), evaluate.visible_places(20, 6, 2)
+    history = training.fit(model, images, epochs=3, batch_size=5, lr=0.01)
+    assert history.train["total"][-1] < history.train["total"][0]
+    assert model.encode(images).shape == (20, 8)
+    filled = model(images, visible)
+    assert filled.shape == images.shape
+    kept = torch.zeros(20, 6, dtype=torch.bool).scatter(1, visible, True)
+    same = (models.to_patches(filled) == models.to_patches(images)).all(2)
+    assert torch.equal(same, kept)
+    with pytest.raises(ValueError, match="got 2 tensors, expected images alone"):
+        model.check(images, torch.zeros(20))
 
 
 def test_a_masked_model_learns_that_all_patches_of_an_image_are_alike():
@@ -123,6 +211,25 @@ def test_a_masked_model_learns_that_all_patches_of_an_image_are_alike():
     training.fit(model, grey, epochs=8, batch_size=20, lr=training.cosine(0.01, warmup=0.05))
     of_the_mean = 37 * 16 / 12  # the variance of a number spread evenly over 0 to 1
     assert training.mean_loss(model, grey)["total"] < 0.3 * of_the_mean < before
+
+
+def test_learnt_guesses_fill_the_holes_of_any_number_of_images_and_nothing_else():
+    model = small()
+    images = torch.rand(503, 1, 28, 28, generator=torch.Generator().manual_seed(6))  # more than one batch
+    visible = evaluate.visible_places(503)
+    filled, hidden = evaluate.fill_learnt(model, images, visible), evaluate.hidden_pixels(visible) > 0
+    assert not filled.requires_grad
+    assert torch.equal(filled[~hidden], images[~hidden])
+    for place in (0, 250, 502):  # each from its own image and its own mask
+        alone = model(images[place : place + 1], visible[place : place + 1]).detach()[0]
+        torch.testing.assert_close(filled[place], alone)
+        assert (filled[place] - images[place])[hidden[place]].abs().mean() > 0.05
+
+
+def test_an_images_content_is_multiplied_by_its_place_and_a_notes_is_added(images, notes, random):
+    content, places = torch.randn(2, 3, 5, 8, generator=random)
+    torch.testing.assert_close(small().join(content, places), (content + 1) * places)
+    torch.testing.assert_close(small_notes().join(content, places), content + places)
 
 
 # Plain ways to fill holes

@@ -85,6 +85,14 @@ def test_an_untrained_model_costs_about_the_logarithm_of_the_number_of_symbols(m
     assert model.loss(windows[:50])["reconstruction"].item() == pytest.approx(expected, rel=0.03)
 
 
+def test_windows_are_checked_before_training_and_nothing_may_come_beside_them(model, windows):
+    assert torch.equal(model.check(windows)[0], windows)
+    with pytest.raises(ValueError, match="got 2 tensors, expected windows alone"):
+        ae.training.fit(model, (windows, windows))
+    with pytest.raises(ValueError, match="outside the soprano's range"):
+        ae.training.fit(model, windows + 30)
+
+
 def test_gradients_reach_every_weight(model, windows):
     model.loss(windows[:8])["total"].backward()
     assert [name for name, weight in model.named_parameters() if weight.grad is None or not weight.grad.any()] == []
@@ -126,7 +134,7 @@ def test_the_listening_decoder_writes_what_is_most_probable_after_what_it_wrote(
     # Steps spelled "as before" may be written as a pitch that happens to be the same, so compare symbols, not notes.
     symbols = torch.zeros(4, 5, 4, dtype=torch.int64)
     for step in range(5):
-        symbols[:, step] = recurrent.best(model.logits(z, symbols))[:, step]
+        symbols[:, step] = recurrent.most_probable(model.logits(z, symbols))[:, step]
     assert torch.equal(recurrent.from_symbols(symbols), written)
 
 
@@ -156,7 +164,7 @@ def test_a_small_model_learns_to_rebuild_a_few_windows():
     [
         (WINDOW[0], r"add a batch dimension with windows\[None\]"),
         (WINDOW[:, :3], r"got windows of shape \(1, 3, 4\), expected an int64 tensor of shape \(N, 5, 4\)"),
-        (WINDOW[:0], r"got windows of shape \(0, 5, 4\)"),
+        (WINDOW[:0], r"got no windows \(shape \(0, 5, 4\)\)"),
         (WINDOW.float(), r"dtype torch.float32.*call .long\(\)"),
         (WINDOW.tolist(), "got list"),
         (WINDOW + 30, "outside the soprano's range"),
@@ -164,7 +172,7 @@ def test_a_small_model_learns_to_rebuild_a_few_windows():
     ],
 )
 def test_what_are_no_windows_is_refused_with_a_reason(model, bad, message):
-    for call in (model.check_images, model.encode):
+    for call in (model.check, model.encode):
         with pytest.raises(ValueError, match=message):
             call(bad)
 
@@ -175,8 +183,12 @@ def test_what_are_no_windows_is_refused_with_a_reason(model, bad, message):
         ({"steps": 0}, "got steps=0"),
         ({"latent_dim": 0}, "got latent_dim=0"),
         ({"hidden": -1}, "got hidden=-1"),
+        ({"hidden": 2.5}, "got hidden=2.5, expected a whole number"),
+        ({"steps": True}, "got steps=True"),
+        ({"beta": "1"}, "got beta='1'"),
+        ({"seed": -1}, "got seed=-1"),
         ({"beta": -0.1}, "got beta=-0.1"),
-        ({"word_dropout": 1.5}, "got word_dropout=1.5"),
+        ({"word_dropout": 1.5}, "got word_dropout=1.5, expected a finite number of at least 0 and at most 1"),
     ],
 )
 def test_impossible_settings_are_refused(settings, message):
@@ -357,4 +369,4 @@ def test_the_cost_agrees_with_pytorchs_cross_entropy():
         F.cross_entropy(part[0], symbols[0, :, voice], reduction="sum")
         for voice, part in enumerate(logits.split(recurrent.SIZES, 2))
     )
-    torch.testing.assert_close(recurrent.symbol_cost(logits, symbols), expected)
+    torch.testing.assert_close(recurrent.symbol_cross_entropy(logits, symbols), expected)

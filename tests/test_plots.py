@@ -8,7 +8,11 @@ import numpy as np
 import pytest
 import torch
 from matplotlib import pyplot
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import EllipseCollection
+from matplotlib.colors import to_hex, to_rgb
 from PIL import Image
+from scipy.stats import median_abs_deviation
 from torch.distributions import Normal
 
 from aecourse import plots
@@ -65,6 +69,48 @@ def decoded(figure):
     return bundle["image/png"], Image.open(io.BytesIO(bundle["image/png"])), metadata["image/png"]
 
 
+@pytest.fixture(scope="module", params=DRAWINGS)
+def drawn(request, digits):
+    """Return a figure's name, the figure, and what a notebook gets of it: drawn once for all tests that only look."""
+    figure = DRAWINGS[request.param](digits)
+    return request.param, figure, *decoded(figure)
+
+
+def some(names):
+    return pytest.mark.parametrize("drawn", sorted(names), indirect=True, scope="module")
+
+
+def seen(axes):
+    """Return the one picture in the axes as the eye has it: the first row on top, the first column on the left."""
+    (picture,) = axes.get_images()
+    left, right, bottom, top = picture.get_extent()
+    rows = np.asarray(picture.get_array())[:: -1 if picture.origin == "lower" else 1]  # now the first lies at `top`
+    (x_left, y_bottom), (x_right, y_top) = axes.transData.transform([(left, bottom), (right, top)])
+    return rows[:: 1 if y_top > y_bottom else -1, :: 1 if x_right > x_left else -1]
+
+
+def coloured(groups):
+    """Return colour → points, for groups of points that have one colour each."""
+    return {to_hex(group.get_facecolor()[0], keep_alpha=False): np.asarray(group.get_offsets()) for group in groups}
+
+
+def assert_coloured_by_label(axes, points, labels):
+    """Assert that every point is drawn in its label's colour, and the label in the same at the median of its points."""
+    groups = coloured(group for group in axes.collections if not isinstance(group, EllipseCollection))
+    names = {text.get_text(): text for text in axes.texts if text.get_text().isdigit()}
+    assert len(groups) == len(names) == len(labels.unique())
+    for label in labels.unique().tolist():
+        members = points[labels == label].numpy()
+        np.testing.assert_array_equal(groups[plots.COLOURS[label]], members)
+        assert names[str(label)].get_color() == plots.COLOURS[label]
+        np.testing.assert_allclose(names[str(label)].xy, np.median(members, axis=0))
+
+
+def bar_of_colours(figure):
+    (bar,) = (axes for axes in figure.axes if axes.get_label() == "<colorbar>")
+    return bar
+
+
 def test_every_public_function_is_drawn_here():
     public = {
         name
@@ -74,54 +120,68 @@ def test_every_public_function_is_drawn_here():
     assert public == set(DRAWINGS)
 
 
-@pytest.mark.parametrize("name", DRAWINGS)
-def test_a_notebook_gets_a_png_below_60_kb_at_twice_the_size_it_is_shown(name, digits):
-    figure = DRAWINGS[name](digits)
-    content, picture, shown = decoded(figure)
+def test_a_notebook_gets_a_png_below_60_kb_at_twice_the_size_it_is_shown(drawn):
+    _, figure, content, picture, shown = drawn
     assert len(content) < 60_000
     assert picture.format == "PNG"
     assert (picture.width // 2, picture.height // 2) == (shown["width"], shown["height"])
     assert shown["width"] == pytest.approx(100 * figure.get_size_inches()[0], rel=0.2)  # margins are cut or added
-    assert len(picture.convert("RGB").getcolors(1 << 24)) > 2  # something is drawn
 
 
-@pytest.mark.parametrize("name", DRAWINGS)
-def test_a_figure_opens_nothing_in_pyplot_and_leaves_its_settings_alone(name, digits):
+def test_what_a_notebook_gets_has_the_figures_greys_and_colours_on_white():
+    greys = torch.tensor([0.0, 1.0, 0.5]).reshape(3, 1, 1, 1).expand(3, 1, 28, 28)
+    picture = np.asarray(decoded(plots.grid(greys, columns=3))[1].convert("RGB"), dtype=int)
+    height, width, _ = picture.shape
+    for place, grey in zip((1 / 6, 3 / 6, 5 / 6), (0, 255, 128), strict=True):
+        assert np.abs(picture[height // 2, int(place * width)] - grey).max() <= 4
+    assert (picture[0] == 255).all()
+    bars = np.asarray(decoded(plots.bars({"zlib": 1.0}, x="bits"))[1].convert("RGB"), dtype=int)
+    blue = 255 * np.array(to_rgb(plots.COLOURS[0]))
+    assert 0.2 < (np.abs(bars - blue).max(2) <= 4).mean() < 0.8
+
+
+def test_the_same_call_draws_the_same_bytes_opens_nothing_in_pyplot_and_leaves_its_settings_alone(drawn, digits):
+    name, _, first, *_ = drawn
     before, settings = pyplot.get_fignums(), dict(matplotlib.rcParams)
     figure = DRAWINGS[name](digits)
-    figure._repr_mimebundle_()
+    assert decoded(figure)[0] == first
     assert isinstance(figure, plots.Figure)
     assert pyplot.get_fignums() == before
     assert dict(matplotlib.rcParams) == settings
 
 
-@pytest.mark.parametrize("name", DRAWINGS)
-def test_the_same_call_draws_the_same_bytes(name, digits):
-    first, again = (DRAWINGS[name](digits)._repr_mimebundle_()[0]["image/png"] for _ in range(2))
-    assert first == again
-
-
-@pytest.mark.parametrize("name", sorted(set(DRAWINGS) - {"images", "grid", "heatmaps", "marked"}))
-def test_every_axis_has_a_name(name, digits):
-    panels = [axes for axes in DRAWINGS[name](digits).axes if axes.get_label() != "<colorbar>"]
+@some(set(DRAWINGS) - {"images", "grid", "heatmaps", "marked"})
+def test_every_axis_has_a_name(drawn):
+    name, figure, *_ = drawn
+    panels = [axes for axes in figure.axes if axes.get_label() != "<colorbar>"]
     assert all(axes.get_xlabel() for axes in panels)
     assert name == "bars" or all(axes.get_ylabel() for axes in panels)
 
 
-@pytest.mark.parametrize("name", ["loops", "heatmaps"])
-def test_every_colour_bar_has_a_name(name, digits):
-    bars = [axes for axes in DRAWINGS[name](digits).axes if axes.get_label() == "<colorbar>"]
-    assert len(bars) == 1
-    assert bars[0].get_ylabel()
+@some(["heatmaps", "landscapes", "loops"])
+def test_every_colour_bar_has_a_name(drawn):
+    name, figure, *_ = drawn
+    assert bar_of_colours(figure).get_ylabel() == {"loops": "angle (degrees)"}.get(name, "grey")
 
 
 def test_history_draws_training_and_validation_of_every_term_over_the_epochs():
-    for axes, term in zip(RUN.plot().axes, ["total", "kl"], strict=True):
+    for axes, term in zip(plots.history(RUN).axes, ["total", "kl"], strict=True):
         training, validation = axes.get_lines()
-        assert axes.get_ylabel() == term
-        assert list(training.get_xdata()) == [1, 2, 3]
+        assert (axes.get_xlabel(), axes.get_ylabel()) == ("epoch", term)
+        assert list(training.get_xdata()) == list(validation.get_xdata()) == [1, 2, 3]
         assert list(training.get_ydata()) == RUN.train[term]
         assert list(validation.get_ydata()) == RUN.validation[term]
+        assert [line.get_label() for line in axes.get_lines()] == ["training", "validation"]
+        assert [line.get_linestyle() for line in axes.get_lines()] == ["-", "--"]
+
+
+def test_a_total_that_consists_of_one_term_alone_is_not_drawn_twice():
+    once = plots.history(History({"total": [2.0, 1.0], "reconstruction": [2.0, 1.0]}, {}, [1.0, 1.0]))
+    assert [axes.get_ylabel() for axes in once.axes] == ["reconstruction"]
+    other = plots.history(History({"total": [2.0, 1.0], "reconstruction": [2.0, 0.5]}, {}, [1.0, 1.0]))
+    assert [axes.get_ylabel() for axes in other.axes] == ["total", "reconstruction"]
+    three = plots.history(History({"total": [2.0], "reconstruction": [2.0], "kl": [0.0]}, {}, [1.0]))
+    assert [axes.get_ylabel() for axes in three.axes] == ["total", "reconstruction", "kl"]
 
 
 def test_history_without_validation_or_without_an_epoch_is_drawn():
@@ -133,7 +193,7 @@ def test_history_without_validation_or_without_an_epoch_is_drawn():
 def test_images_are_drawn_unchanged_in_their_order(digits):
     figure = plots.images({"original": digits.test_images, "dimmed": digits.test_images / 2}, columns=4)
     for axes, factor in zip(figure.axes, (1, 2), strict=True):
-        drawn = axes.get_images()[0].get_array()
+        drawn = seen(axes)
         assert drawn.shape == (30, 4 * 29 + 1)  # a line of one pixel around each
         for number in range(4):
             part = drawn[1:29, 1 + 29 * number : 29 + 29 * number]
@@ -142,111 +202,289 @@ def test_images_are_drawn_unchanged_in_their_order(digits):
     assert [axes.get_title(loc="left") for axes in figure.axes] == ["original", "dimmed"]
 
 
-def test_a_grid_has_as_many_rows_as_it_needs(digits):
-    drawn = plots.grid(digits.test_images[:7], columns=3).axes[0].get_images()[0].get_array()
+def test_a_grid_is_read_like_a_page_and_has_as_many_rows_as_it_needs(digits):
+    (axes,) = plots.grid(digits.test_images[:7], columns=3).axes
+    drawn = seen(axes)
     assert drawn.shape == (3 * 29 + 1, 3 * 29 + 1)
-    np.testing.assert_allclose(drawn[59:87, 1:29], digits.test_images[6, 0], atol=1e-6)
+    for number in range(7):
+        top, left = 1 + 29 * (number // 3), 1 + 29 * (number % 3)
+        np.testing.assert_allclose(drawn[top : top + 28, left : left + 28], digits.test_images[number, 0], atol=1e-6)
+    assert axes.get_images()[0].get_clim() == (0, 1)
 
 
 def test_what_leaves_the_range_of_images_is_clipped_and_not_rescaled():
-    drawn = plots.grid(torch.full((2, 1, 28, 28), 1.5), columns=2).axes[0].get_images()[0].get_array()
-    assert drawn.max() == 1
+    drawn = seen(plots.grid(torch.tensor([-0.5, 1.5]).reshape(2, 1, 1, 1).expand(2, 1, 28, 28), columns=2).axes[0])
+    assert (drawn[1:29, 1:29] == 0).all()
+    assert (drawn[1:29, 30:58] == 1).all()
 
 
 def test_lines_draws_every_curve_and_point_with_its_name_on_the_scale_asked_for():
-    figure = plots.lines({"PCA": ([1, 2], [9, 5])}, x="a", y="b", log_x=True, log_y=True, points={"paper": (2, 3)})
+    long = (list(range(1, 41)), [9.0 - number / 10 for number in range(40)])
+    figure = plots.lines(
+        {"PCA": ([1, 2], [9, 5]), "net": long}, x="a", y="b", log_x=True, log_y=True, points={"paper": (2, 3)}
+    )
     (axes,) = figure.axes
-    curve, point = axes.get_lines()
-    assert (list(curve.get_xdata()), list(curve.get_ydata())) == ([1, 2], [9, 5])
+    short, curve, point = axes.get_lines()
+    assert (list(short.get_xdata()), list(short.get_ydata())) == ([1, 2], [9, 5])
+    assert (list(curve.get_xdata()), list(curve.get_ydata())) == long
     assert (list(point.get_xdata()), list(point.get_ydata())) == ([2], [3])
-    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["PCA", "paper"]
+    assert [line.get_marker() == "None" for line in axes.get_lines()] == [False, True, False]  # 40 would hide the curve
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["PCA", "net", "paper"]
     assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("a", "b")
+    for log in ({}, {"log_x": True}, {"log_y": True}):
+        (alone,) = plots.lines({"PCA": ([1, 2], [9, 5])}, x="a", y="b", **log).axes
+        scales = ["log" if name in log else "linear" for name in ("log_x", "log_y")]
+        assert [alone.get_xscale(), alone.get_yscale()] == scales
+        assert alone.get_legend() is None
 
 
-def test_bars_are_as_long_as_their_values_and_labelled_with_them():
+def test_every_curve_has_a_look_of_its_own():
+    short, long = list(range(5)), list(range(31))
+    figure = plots.lines({f"{n} {name}": (x, x) for n, x in ((5, short), (31, long)) for name in "abcd"}, x="a", y="b")
+    looks = [(line.get_color(), line.get_marker(), line.get_linestyle()) for line in figure.axes[0].get_lines()]
+    assert len({marker for _, marker, _ in looks[:4]}) == 4
+    assert len({style for *_, style in looks[4:]}) == 4
+    assert len({colour for colour, *_ in looks}) == 8
+
+
+@pytest.mark.parametrize(("ends", "expected"), [((1, 100), "1 2 5 10 20 50 100"), ((1, 10_000), "1 10 100 1000 10000")])
+def test_logarithmic_axes_have_plain_numbers(ends, expected):
+    figure = plots.lines({"PCA": (ends, ends)}, x="a", y="b", log_x=True, log_y=True)
+    FigureCanvasAgg(figure).draw()
+    (axes,) = figure.axes
+    for low_high, ticks in ((axes.get_xlim(), axes.get_xticks()), (axes.get_ylim(), axes.get_yticks())):
+        assert [f"{tick:g}" for tick in ticks if low_high[0] <= tick <= low_high[1]] == expected.split()
+    for labels in (axes.get_xticklabels(), axes.get_yticklabels()):
+        assert set(expected.split()) <= {label.get_text() for label in labels}
+    assert not any(label.get_text() for label in axes.get_xticklabels(minor=True))
+
+
+def test_bars_are_as_long_as_their_values_in_the_order_given_and_end_with_them():
     (axes,) = plots.bars({"zlib": 1000.0, "png": 1200.56}, x="bits", digits=1).axes
-    assert [bar.get_width() for bar in axes.patches] == [1000.0, 1200.56]
-    assert {"1,000.0", "1,200.6"} <= {text.get_text() for text in axes.texts}
+    named = dict(zip(axes.get_yticks(), (label.get_text() for label in axes.get_yticklabels()), strict=True))
+    numbers = {text.xy: text.get_text() for text in axes.texts}
+    bars = sorted(axes.patches, key=lambda bar: -axes.transData.transform((0, bar.get_y()))[1])  # from the top
+    places = [bar.get_y() + bar.get_height() / 2 for bar in bars]
+    assert [named[place] for place in places] == ["zlib", "png"]
+    assert [bar.get_width() for bar in bars] == [1000.0, 1200.56]
+    assert [bar.get_x() for bar in bars] == [0, 0]
+    assert [numbers[bar.get_width(), place] for bar, place in zip(bars, places, strict=True)] == ["1,000.0", "1,200.6"]
+    assert axes.get_xlabel() == "bits"
 
 
 def test_a_latent_map_draws_every_point_and_names_every_label_at_its_median():
-    (axes,) = plots.latent_maps({"net": POINTS}, LABELS).axes
-    drawn = np.concatenate([group.get_offsets() for group in axes.collections])
-    assert sorted(map(tuple, drawn)) == sorted(map(tuple, POINTS.numpy()))
-    named = {text.get_text(): text.xy for text in axes.texts}
-    assert set(named) == {str(label) for label in range(10)}
-    np.testing.assert_allclose(named["3"], np.median(POINTS[LABELS == 3].numpy(), axis=0))
+    wide = POINTS * torch.tensor([1.0, 5.0]) + torch.tensor([0.5, -3.0])
+    figure = plots.latent_maps({"PCA": POINTS, "net": wide}, LABELS)
+    for axes, (title, points) in zip(figure.axes, {"PCA": POINTS, "net": wide}.items(), strict=True):
+        assert axes.get_title() == title
+        assert (axes.get_xlabel(), axes.get_ylabel()) == ("$z_1$", "$z_2$")
+        assert_coloured_by_label(axes, points, LABELS)
+        widths = [scale.get_transform().linear_width for scale in (axes.xaxis, axes.yaxis)]
+        np.testing.assert_allclose(widths, median_abs_deviation(points.numpy()), rtol=1e-5)
+        assert list(axes.get_xticks()) == list(axes.get_yticks()) == [-10, -3, -1, 0, 1, 3, 10]
+        assert len(axes.get_xticks(minor=True)) == len(axes.get_yticks(minor=True)) == 0
 
 
 def test_clouds_are_ellipses_of_one_sigma_around_every_mean():
-    (axes,) = plots.clouds({"net": CLOUDS}, LABELS[:1000]).axes
-    ellipses, means = axes.collections[0], axes.collections[10]
-    members = LABELS[:1000] == 0
-    np.testing.assert_allclose(ellipses.get_offsets(), CLOUDS.mean[members])
-    np.testing.assert_allclose(means.get_offsets(), CLOUDS.mean[members])
-    np.testing.assert_allclose(ellipses.get_widths(), 2 * CLOUDS.stddev[members, 0], rtol=1e-6)
-    np.testing.assert_allclose(ellipses.get_heights(), 2 * CLOUDS.stddev[members, 1], rtol=1e-6)
-    assert [circle.get_radius() for circle in axes.patches] == [1, 2]
+    labels = LABELS[:1000]
+    other = Normal(CLOUDS.mean.flip(1) * torch.tensor([10.0, 0.1]), CLOUDS.stddev.flip(1))
+    figure = plots.clouds({"net": CLOUDS, "again": other}, labels)
+    for axes, (title, q) in zip(figure.axes, {"net": CLOUDS, "again": other}.items(), strict=True):
+        assert axes.get_title() == title
+        assert_coloured_by_label(axes, q.mean, labels)
+        clouds = [group for group in axes.collections if isinstance(group, EllipseCollection)]
+        assert len(clouds) == 10
+        for label, cloud in enumerate(clouds):
+            mean, spread = q.mean[labels == label], q.stddev[labels == label]
+            np.testing.assert_allclose(coloured([cloud])[plots.COLOURS[label]], mean)
+            np.testing.assert_allclose(cloud.get_widths(), 2 * spread[:, 0], rtol=1e-6)
+            np.testing.assert_allclose(cloud.get_heights(), 2 * spread[:, 1], rtol=1e-6)
+            assert not np.any(cloud.get_angles())
+        assert [circle.get_radius() for circle in axes.patches] == [1, 2]
+        assert [tuple(circle.get_center()) for circle in axes.patches] == [(0, 0), (0, 0)]
+        assert axes.get_aspect() == 1
+
+
+def test_clouds_far_out_are_left_out_and_the_circles_of_the_prior_are_not():
+    q = Normal(POINTS * torch.tensor([10.0, 0.1]), torch.ones(2000, 2))
+    (axes,) = plots.clouds({"net": q}, LABELS).axes
+    assert axes.get_ylim() == (-2.5, 2.5)
+    low, high = np.percentile(q.mean[:, 0].numpy(), [3, 97])
+    np.testing.assert_allclose(axes.get_xlim(), (low - 0.5, high + 0.5), rtol=1e-5)
 
 
 def test_an_atlas_has_its_ground_where_the_codes_are_and_nothing_stays_dark():
-    classes = torch.tensor([[-1, 0], [1, 2]])
+    classes = torch.tensor([[-1, 0, 7], [1, 2, -1]])
     (axes,) = plots.atlas(POINTS, LABELS, ground=(classes, *CORNERS), paths={"way": POINTS[:5]}).axes
-    (ground,) = axes.get_images()
-    assert ground.get_extent() == [-2, 2, -1, 1]
-    assert ground.origin == "lower"
-    colours = np.asarray(ground.get_array())
-    assert (colours[0, 0] == 0.25).all()
-    assert (colours[classes.numpy() >= 0].max(1) > 0.5).all()
-    drawn = np.concatenate([group.get_offsets() for group in axes.collections])
-    assert sorted(map(tuple, drawn)) == sorted(map(tuple, POINTS.numpy()))
-    np.testing.assert_allclose(axes.get_lines()[0].get_xydata(), POINTS[:5])
+    assert axes.get_images()[0].get_extent() == [-2, 2, -1, 1]
+    assert (axes.get_xlim(), axes.get_ylim()) == ((-2, 2), (-1, 1))
+    for row, column in np.ndindex(2, 3):
+        colour, label = seen(axes)[::-1][row, column], int(classes[row, column])  # the first row lies at the bottom
+        expected = [0.55 + 0.45 * part for part in to_rgb(plots.COLOURS[label])] if label >= 0 else [0.25] * 3
+        np.testing.assert_allclose(colour, expected, atol=1e-6)
+    assert_coloured_by_label(axes, POINTS, LABELS)
+    line, dot = axes.get_lines()
+    np.testing.assert_allclose(line.get_xydata(), POINTS[:5])
+    np.testing.assert_allclose(dot.get_xydata(), POINTS[:1])
+    (arrow,) = (text for text in axes.texts if not text.get_text())
+    np.testing.assert_allclose((arrow.xyann, arrow.xy), POINTS[3:5])  # from the last but one to the last
+    (name,) = (text for text in axes.texts if text.get_text() == "way")
+    np.testing.assert_allclose(name.xy, POINTS[2])
 
 
-def test_shares_are_written_in_per_cent_in_their_row_and_column():
-    (axes,) = plots.shares({"2 → 5": SHARES, "5 → 2": SHARES[::-1]}, "012", x="seen", y="path").axes
-    assert {text.get_position(): text.get_text() for text in axes.texts} == {
-        (0, 0): "50", (1, 0): "75", (2, 0): "100", (0, 1): "100", (1, 1): "75", (2, 1): "50"
+def test_an_atlas_needs_neither_ground_nor_paths():
+    (axes,) = plots.atlas(POINTS, LABELS).axes
+    assert_coloured_by_label(axes, POINTS, LABELS)
+    assert not axes.get_images()
+    assert not axes.get_lines()
+
+
+def test_shares_are_written_in_per_cent_in_their_row_and_column_the_larger_the_darker():
+    figure = plots.shares({"2 → 5": [0.5, 0.75, 1.0], "5 → 2": [0.004, 0.25, 0.6]}, "012", x="seen", y="path")
+    (axes,) = figure.axes
+    assert {text.get_position(): (text.get_text(), text.get_color()) for text in axes.texts} == {
+        (0, 0): ("50", "black"), (1, 0): ("75", "white"), (2, 0): ("100", "white"),
+        (0, 1): ("0", "black"), (1, 1): ("25", "black"), (2, 1): ("60", "black"),
     }  # fmt: skip
-    assert [tick.get_text() for tick in axes.get_xticklabels()] == ["0", "1", "2"]
-    assert [tick.get_text() for tick in axes.get_yticklabels()] == ["2 → 5", "5 → 2"]
+    np.testing.assert_allclose(seen(axes), [[0.5, 0.75, 1.0], [0.004, 0.25, 0.6]])
+    (picture,) = axes.get_images()
+    assert picture.get_extent() == [-0.5, 2.5, 1.5, -0.5]  # the numbers stand on their own cells
+    assert picture.get_clim() == (0, 1)
+    assert sum(picture.cmap(0.9)[:3]) < sum(picture.cmap(0.1)[:3])
+    assert dict(zip(axes.get_xticks(), (tick.get_text() for tick in axes.get_xticklabels()), strict=True)) == {
+        0: "0", 1: "1", 2: "2"
+    }  # fmt: skip
+    assert dict(zip(axes.get_yticks(), (tick.get_text() for tick in axes.get_yticklabels()), strict=True)) == {
+        0: "2 → 5", 1: "5 → 2"
+    }  # fmt: skip
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("seen", "path")
 
 
 def test_a_loop_is_closed_and_coloured_by_its_angles():
-    axes = plots.loops({"net": LOOP}, ANGLES).axes[0]
-    (line,) = axes.get_lines()
-    np.testing.assert_allclose(line.get_xydata()[0], line.get_xydata()[-1])
-    assert len(line.get_xydata()) == 37
-    np.testing.assert_allclose(axes.collections[0].get_array(), ANGLES)
+    paths = {"PCA": LOOP * torch.tensor([1.0, 3.0]), "net": 2 * LOOP}
+    *panels, bar = plots.loops(paths, ANGLES).axes
+    for axes, (title, points) in zip(panels, paths.items(), strict=True):
+        assert axes.get_title() == title
+        (line,) = axes.get_lines()
+        np.testing.assert_allclose(line.get_xydata(), torch.cat([points, points[:1]]))
+        (dots,) = axes.collections
+        np.testing.assert_allclose(dots.get_offsets(), points)
+        np.testing.assert_allclose(dots.get_array(), ANGLES)
+        assert dots.get_clim() == (0, 360)
+    assert list(bar.get_yticks()) == [0, 90, 180, 270, 360]
 
 
 def test_histograms_count_shares_of_each_sample_on_common_bins():
     few = torch.tensor([0.0, 0.0, 1.0, 2.0])
     many = torch.arange(1000.0) / 500
-    (axes,) = plots.histograms({"few": few, "many": many}, x="error", bins=4).axes
+    (axes,) = plots.histograms({"few": few, "many": many}, x="error", y="share", bins=4).axes
     first, second = (stairs.get_data() for stairs in axes.patches)
     np.testing.assert_array_equal(first.edges, second.edges)
+    assert len(first.edges) == 5
+    np.testing.assert_allclose(np.diff(first.edges), np.diff(first.edges)[0], rtol=1e-5)
+    assert first.edges[0] == 0
+    assert 0.99 < ((torch.cat([few, many]) <= float(first.edges[-1])).float().mean()) < 1  # 1 in 200 is left out
     ranges = list(zip(first.edges[:-1], first.edges[1:], strict=True))
     share = [np.mean((few.numpy() >= low) & (few.numpy() < high)) for low, high in ranges]
     np.testing.assert_allclose(first.values, share)
     assert second.values.sum() == pytest.approx(1, abs=0.01)
+    assert [stairs.get_label() for stairs in axes.patches] == ["few", "many"]
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["few", "many"]
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("error", "share")
 
 
 def test_the_roc_curve_passes_through_the_shares_counted_by_hand():
     normal, anomalous = torch.tensor([1.0, 2.0, 3.0, 4.0]), torch.tensor([3.5, 5.0])
-    curve = plots.roc({"net": (normal, anomalous)}).axes[0].get_lines()[0].get_xydata().tolist()
+    (axes,) = plots.roc({"net": (normal, anomalous), "worse": (anomalous, normal)}).axes
+    curve, worse, guessing = (line.get_xydata() for line in axes.get_lines())
     for threshold in (5.0, 4.0, 3.5, 3.0, 1.0):
         share = [(normal >= threshold).float().mean().item(), (anomalous >= threshold).float().mean().item()]
-        assert share in curve
-    assert curve[0] == [0, 0]
-    assert curve[-1] == [1, 1]
-    assert curve == sorted(curve)
+        assert share in curve.tolist()
+        assert share[::-1] in worse.tolist()
+    assert curve[0].tolist() == [0, 0]
+    assert curve[-1].tolist() == [1, 1]
+    assert curve.tolist() == sorted(curve.tolist())
+    assert guessing.tolist() == [[0, 0], [1, 1]]
+    assert [line.get_label() for line in axes.get_lines()] == ["net", "worse", "guessing"]
+    assert axes.get_xlabel() == "share of normal images flagged"
+    assert axes.get_ylabel() == "share of anomalies found"
 
 
-def test_heatmaps_share_one_colour_scale():
-    figure = plots.heatmaps({"a": torch.zeros(3, 3), "b": torch.full((3, 3), 7.0)}, label="grey")
-    assert {axes.get_images()[0].get_clim() for axes in figure.axes if axes.get_images()} == {(0.0, 7.0)}
-    assert [axes.get_title() for axes in figure.axes[:2]] == ["a", "b"]
+MAPS = {"a": torch.arange(6.0).reshape(2, 3), "b": 7 - torch.arange(6.0).reshape(2, 3)}
+
+
+def test_heatmaps_draw_their_numbers_with_the_first_row_on_top_on_one_colour_scale():
+    figure = plots.heatmaps(MAPS, label="grey")
+    for axes, (title, values) in zip(figure.axes, MAPS.items(), strict=False):
+        assert axes.get_title() == title
+        np.testing.assert_array_equal(seen(axes), values)
+        assert axes.get_images()[0].get_clim() == (0, 7)
+    np.testing.assert_allclose(bar_of_colours(figure).get_ylim(), (0, 7))
+
+
+def test_landscapes_draw_their_numbers_with_the_first_row_at_the_bottom_and_points_where_they_are():
+    figure = plots.landscapes(MAPS, label="energy", points={"b": POINTS[:20]}, size=(-1.0, 2.0))
+    for axes, (title, values) in zip(figure.axes, MAPS.items(), strict=False):
+        assert axes.get_title() == title
+        np.testing.assert_array_equal(seen(axes)[::-1], values)
+        assert axes.get_images()[0].get_extent() == [-1, 2, -1, 2]
+        assert axes.get_images()[0].get_clim() == (0, 7)
+        assert (axes.get_xlim(), axes.get_ylim()) == ((-1, 2), (-1, 2))
+        assert (axes.get_xlabel(), axes.get_ylabel()) == ("$x_1$", "$x_2$")
+    first, second, bar = figure.axes
+    assert not first.collections
+    np.testing.assert_allclose(second.collections[0].get_offsets(), POINTS[:20])
+    np.testing.assert_allclose(bar.get_ylim(), (0, 7))
+    both = plots.landscapes(MAPS, label="energy", points=POINTS[:20]).axes[:2]
+    for axes in both:
+        np.testing.assert_allclose(axes.collections[0].get_offsets(), POINTS[:20])
+        assert axes.get_xlim() == (0, 1)
+    assert not plots.landscapes(MAPS, label="energy").axes[0].collections
+
+
+def test_a_piano_roll_has_a_bar_in_its_voices_colour_for_every_note_and_none_for_a_rest():
+    pieces = {"up": CHORALE, "down": CHORALE.flip(0), "low": CHORALE[:2] - 10, "last": CHORALE[:1]}
+    figure = plots.piano_rolls(pieces, steps_per_beat=4)
+    assert [axes.get_title(loc="left") for axes in figure.axes] == list(pieces)  # of six panels two are taken away
+    rows = [axes.get_subplotspec().rowspan.start for axes in figure.axes]
+    assert rows == [0, 0, 0, 1]
+    for axes, piece in zip(figure.axes, pieces.values(), strict=True):
+        for voice, name in enumerate(["soprano", "alto", "tenor", "bass"]):
+            bars = axes.containers[voice]
+            assert bars.get_label() == name
+            assert {to_hex(bar.get_facecolor()) for bar in bars} == {plots.COLOURS[voice]}
+            notes = [(step, pitch) for step, pitch in enumerate(piece[:, voice].tolist()) if pitch >= 0]
+            assert [bar.get_y() + bar.get_height() / 2 for bar in bars] == pytest.approx([p for _, p in notes])
+            assert [bar.get_x() for bar in bars] == pytest.approx([step / 4 for step, _ in notes])
+            assert {bar.get_width() for bar in bars} == {0.25}
+            assert all(0.5 < bar.get_height() < 1 for bar in bars)  # notes a semitone apart do not touch
+        assert axes.get_xlim() == (0, len(piece) / 4)
+        assert axes.get_ylim() == (37 - 2, 74 + 2)
+        assert (axes.get_xlabel(), axes.get_ylabel()) == ("beats", "pitch (MIDI)")
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["soprano", "alto", "tenor", "bass"]
+
+
+def test_marks_lie_on_the_pixels_that_their_x_and_y_name():
+    pictures = torch.zeros(3, 1, 20, 30)
+    places = torch.tensor([[[25.0, 3.0], [4.0, 17.0]], [[0.0, 0.0], [29.0, 19.0]], [[8.0, 9.0], [9.0, 8.0]]])
+    for picture, ((x, y), _) in zip(pictures, places.long().tolist(), strict=True):
+        picture[0, y, x] = 1
+    found = places.flip(1) + 0.25
+    figure = plots.marked(pictures, {"true": places, "found": found}, columns=2)
+    assert len(figure.axes) == 4
+    for number, axes in enumerate(figure.axes[:3]):
+        np.testing.assert_array_equal(seen(axes), pictures[number, 0])
+        assert axes.get_images()[0].get_extent() == [-0.5, 29.5, 19.5, -0.5]
+        assert axes.get_images()[0].get_clim() == (0, 1)
+        for marks, points, colour in zip(axes.collections, (places, found), plots.COLOURS, strict=False):
+            np.testing.assert_array_equal(marks.get_offsets(), points[number])
+            assert to_hex(marks.get_edgecolor()[0]) == colour
+        assert [marks.get_label() for marks in axes.collections] == ["true", "found"]
+    assert not figure.axes[3].get_images()
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["true", "found"]
 
 
 def test_images_that_require_gradients_are_drawn():

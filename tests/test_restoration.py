@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from same_weights import equal, weights
 from sklearn.linear_model import Ridge
 from torchvision.transforms import Compose
 
@@ -134,8 +135,72 @@ def test_without_skips_the_middle_decides_everything_and_with_skips_it_does_not(
     for build, same in ((models.UNetWithoutSkips, True), (models.UNet, False)):
         model = build((4, 6, 2)).eval()
         first, second = (model.features(image[None]) for image in images)
-        mixed = model.restore([*first[:-1], second[-1]])
+        mixed = model.from_features([*first[:-1], second[-1]])
         assert torch.equal(mixed, model(images[1:])) == same
+
+
+@pytest.mark.parametrize("build", [models.UNet, models.UNetWithoutSkips])
+def test_in_training_every_level_sees_each_of_its_features_with_mean_0_and_spread_1(build):
+    model, seen = build((6, 8, 10)).train(), []
+    levels = [layer for layer in model.modules() if isinstance(layer, torch.nn.ReLU)]
+    for layer in levels:
+        layer.register_forward_pre_hook(lambda layer, given: seen.append(given[0].detach()))
+    model(torch.rand(8, 1, 28, 28, generator=seeded()))
+    assert len(seen) == len(levels) == 2 + 1 + 2
+    for features in seen:
+        torch.testing.assert_close(features.mean((0, 2, 3)), torch.zeros(features.shape[1]), atol=1e-5, rtol=0)
+        torch.testing.assert_close(features.var((0, 2, 3)), torch.ones(features.shape[1]), atol=0.01, rtol=0)
+
+
+def test_a_level_on_the_way_up_sees_the_pixels_from_below_repeated(monkeypatch):
+    model, joined = models.UNet((2, 3, 4), image_shape=(1, 12, 8)).eval(), []
+    join = model.join
+    monkeypatch.setattr(model, "join", lambda skip, rising: joined.append((skip, rising)) or join(skip, rising))
+    features = model.features(torch.rand(2, 1, 12, 8, generator=seeded()))
+    assert [tuple(found.shape[1:]) for found in features] == [(2, 12, 8), (3, 6, 4), (4, 3, 2)]
+    model.logits(features)
+    (coarse_skip, coarse), (fine_skip, fine) = joined
+    assert coarse_skip is features[1]
+    assert fine_skip is features[0]
+    torch.testing.assert_close(coarse, features[2].repeat_interleave(2, 2).repeat_interleave(2, 3))
+    assert torch.equal(fine[..., ::2, ::2].repeat_interleave(2, 2).repeat_interleave(2, 3), fine)
+
+
+def test_convolutions_of_a_unet_begin_with_hes_spread_and_no_offsets():
+    model = models.UNet((48, 64))
+    for layer in (model.down[0][0], model.middle[0][0], model.up[0][0]):
+        assert layer.weight.std().item() == pytest.approx(math.sqrt(2 / layer.weight[0].numel()), rel=0.1)
+        assert not layer.bias.any()
+
+
+def test_an_hourglass_adds_what_each_level_had_to_the_pixels_from_below_repeated():
+    """With every convolution replaced by a number that multiplies, the way down and up is arithmetic."""
+
+    class Times(torch.nn.Module):
+        def __init__(self, factor):
+            super().__init__()
+            self.factor = factor
+
+        def forward(self, features):
+            return self.factor * features
+
+    hourglass = models.StackedHourglass(1, stacks=1, width=2).hourglasses[0]
+    for part, factors in {"across": (2, 3, 5), "down": (7, 11, 13), "up": (17, 19, 23)}.items():
+        setattr(hourglass, part, torch.nn.ModuleList(map(Times, factors)))
+    features = torch.rand(1, 2, 8, 8, generator=seeded()).double()
+
+    def half(maps):
+        return maps.unflatten(3, (-1, 2)).unflatten(2, (-1, 2)).amax((3, 5))
+
+    def twice(maps):
+        return maps.repeat_interleave(2, 2).repeat_interleave(2, 3)
+
+    first = 7 * half(features)
+    second = 11 * half(first)
+    third = 13 * half(second)
+    up = 5 * second + twice(17 * third)
+    up = 3 * first + twice(19 * up)
+    torch.testing.assert_close(hourglass(features), 2 * features + twice(23 * up))
 
 
 def test_sizes_that_cannot_be_halved_evenly_come_back_whole():
@@ -144,11 +209,56 @@ def test_sizes_that_cannot_be_halved_evenly_come_back_whole():
 
 @pytest.mark.parametrize(
     ("channels", "message"),
-    [((8,), "at least two"), ((8, 0), "above 0"), ((8, 2.5), "whole numbers"), ((1,) * 6, "expected fewer")],
+    [
+        ((8,), "at least two"),
+        ((8, 0), "above 0"),
+        ((8, 2.5), "whole numbers"),
+        ((8, True), "whole numbers"),
+        (8, "at least two"),
+        ((1,) * 6, "expected fewer"),
+    ],
 )
 def test_channels_that_make_no_unet_are_an_error(channels, message):
     with pytest.raises(ValueError, match=f"got .*{message}"):
         models.UNet(channels)
+
+
+@pytest.mark.parametrize("build", [models.UNet, models.UNetWithoutSkips])
+@pytest.mark.parametrize("shape", [(3, 32, 32), (3, 40, 60), (1, 45, 45)])
+def test_a_restorer_takes_images_of_any_shape(build, shape):
+    damaged, clean = torch.rand(2, 4, *shape, generator=seeded())
+    model = build((3, 4), image_shape=shape)
+    run = training.fit(model, (damaged, clean), epochs=1, batch_size=2)
+    assert math.isfinite(run.train["total"][0])
+    assert model(damaged).shape == damaged.shape
+    assert model.device == torch.device("cpu")
+    assert evaluate.multiply_adds(model) > 0
+
+
+PAIR = torch.rand(2, 4, 1, 28, 28, generator=seeded())
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ((PAIR[0], PAIR[1] * 255), "got pixel values from .*; divide by 255: clean / 255"),
+        ((PAIR[0] * 255, PAIR[1]), "got pixel values from .*; divide by 255: damaged / 255"),
+        ((PAIR[0], PAIR[1] * math.nan), "got NaN pixels in 4 of 4 clean"),
+        ((PAIR[0], PAIR[1][..., :14]), r"got clean of shape \(4, 1, 28, 14\)"),
+        ((PAIR[0], (PAIR[1] * 255).to(torch.uint8)), r"got clean of dtype torch.uint8.*: clean.float\(\) / 255"),
+        ((PAIR[0],), r"got one tensor, expected two.*fit\(model, \(damaged, clean\)\)"),
+        (PAIR[0], r"got one tensor, expected two"),
+        ((PAIR[0], PAIR[1], PAIR[1]), "got 3 tensors, expected two"),
+    ],
+)
+def test_a_restorer_is_not_trained_on_what_is_no_pair_of_images(data, message):
+    model = models.UNet((3, 4))
+    before = weights(model)
+    with pytest.raises(ValueError, match=message):
+        training.fit(model, data, epochs=1)
+    with pytest.raises(ValueError, match=message):
+        model.check(*(data if isinstance(data, tuple) else (data,)))
+    assert equal(weights(model), before)
 
 
 # Key points
@@ -217,9 +327,85 @@ def test_a_stack_learns_to_find_points_and_judges_itself_as_it_says(build):
     assert found[0].shape == points.shape
 
 
-@pytest.mark.parametrize("bad", [{"points": 0}, {"points": 2, "stacks": 0}, {"points": 2, "size": 28}])
+@pytest.mark.parametrize("build", [models.StackedHourglass, models.EndSupervisedHourglass])
+@pytest.mark.parametrize("shape", [(3, 32, 32), (1, 16, 48)])
+def test_a_stack_takes_colour_images_and_those_that_are_not_square(build, shape):
+    images = torch.rand(4, *shape, generator=seeded())
+    points = torch.rand(4, 2, 2, generator=seeded(1)) * torch.tensor([shape[2] - 1, shape[1] - 1])
+    model = build(2, width=4, image_shape=shape)
+    run = training.fit(model, (images, points), epochs=1, batch_size=2)
+    assert math.isfinite(run.train["total"][0])
+    assert model.heat_maps(images)[0].shape == (4, 2, shape[1] // 2, shape[2] // 2)
+    assert model(images).shape == points.shape
+    assert evaluate.multiply_adds(model) > 0
+
+
+def test_hills_are_found_again_in_maps_that_are_not_square():
+    points = torch.rand(40, 3, 2, generator=seeded()) * torch.tensor([55.0, 25.0]) + 3
+    maps = heat_maps(points, 16, 32)
+    assert maps.shape == (40, 3, 16, 32)
+    column, row = ((points[0, 0] - 0.5) / 2).round().long().tolist()
+    assert maps[0, 0].argmax() == row * 32 + column
+    assert evaluate.point_distances(points, peaks(maps)).max() < 1.2
+
+
+FIGURES = torch.rand(4, 1, 32, 32, generator=seeded())
+POINTS = torch.rand(4, 3, 2, generator=seeded()) * 31
+NOWHERE = POINTS.clone()
+NOWHERE[1, 2, 0] = math.nan
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (
+            (FIGURES, NOWHERE),
+            "got points with NaN or infinity, expected float32 key points .*; drop the images without",
+        ),
+        ((FIGURES, POINTS / 0), "got points with NaN or infinity"),
+        (
+            (FIGURES, POINTS[:, :2]),
+            r"got points of shape \(4, 2, 2\), expected float32 key points of shape \(N, 3, 2\)",
+        ),
+        ((FIGURES, POINTS.flatten(1)), r"got points of shape \(4, 6\)"),
+        ((FIGURES, POINTS.double()), r"got points of dtype torch.float64, expected .*; call .float\(\)"),
+        ((FIGURES, POINTS.long()), "got points of dtype torch.int64"),
+        ((FIGURES * 255, POINTS), "divide by 255"),
+        ((FIGURES,), r"got one tensor, expected two.*fit\(model, \(images, points\)\)"),
+    ],
+)
+def test_a_stack_is_not_trained_on_what_are_no_key_points(data, message):
+    model = models.StackedHourglass(3, width=4)
+    before = weights(model)
+    with pytest.raises(ValueError, match=message):
+        training.fit(model, data, epochs=1)
+    with pytest.raises(ValueError, match=message):
+        model.check(*data)
+    assert equal(weights(model), before)
+
+
+def test_key_points_may_lie_outside_their_image():
+    model = models.StackedHourglass(3, width=4)
+    checked = model.check(FIGURES, POINTS - 50)
+    assert torch.equal(checked[1], POINTS - 50)
+    assert model.loss(*checked)["total"].isfinite()
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"points": 0},
+        {"points": 2, "stacks": 0},
+        {"points": True},
+        {"points": 2, "width": 2.0},
+        {"points": 2, "image_shape": (1, 28, 32)},
+        {"points": 2, "image_shape": (1, 32, 40)},
+        {"points": 2, "image_shape": (32, 32)},
+        {"points": 2, "seed": -1},
+    ],
+)
 def test_a_stack_that_cannot_be_built_is_an_error(bad):
-    with pytest.raises(ValueError, match=r"got .*=.*, expected"):
+    with pytest.raises(ValueError, match=r"got \w+[= ].*, expected"):
         models.StackedHourglass(**bad)
 
 
@@ -259,6 +445,17 @@ def test_a_median_filter_removes_a_lonely_pixel_and_keeps_images_apart():
     filtered = evaluate.median_filter(images, 3)
     assert not filtered[0].any()
     assert (filtered[1] == 0.5).all()
+
+
+@pytest.mark.parametrize("size", [3, 5])
+def test_a_median_filter_takes_the_median_of_a_square_of_neighbours(size):
+    images, half = torch.rand(2, 1, 9, 11, generator=seeded()), size // 2
+    filtered = evaluate.median_filter(images, size)
+    assert filtered.shape == images.shape
+    around = np.pad(images.numpy(), ((0, 0), (0, 0), (half, half), (half, half)), mode="symmetric")
+    for number, row, column in [(0, 4, 5), (0, 0, 0), (1, 8, 3), (1, 2, 10)]:
+        square = around[number, 0, row : row + size, column : column + size]
+        assert filtered[number, 0, row, column].item() == pytest.approx(np.median(square))
 
 
 def test_a_blur_keeps_the_sum_of_a_picture_and_spreads_it():

@@ -281,6 +281,27 @@ def test_the_frechet_distance_equals_the_formula_with_scipys_matrix_root(random)
     assert evaluate.frechet_distance(Reader(), first, second) == pytest.approx(expected, rel=1e-6)
 
 
+def test_a_judge_is_asked_for_its_last_hidden_layer(random):
+    """Through a real classifier, its features computed in NumPy: linear, layer norm, ReLU, twice."""
+    judge = models.Classifier((784, 20, 3, 10), seed=5)
+    sets = [torch.rand(n, 1, 28, 28, generator=random) ** power for n, power in ((300, 1), (200, 2))]
+    moments = []
+    for images in sets:
+        values = images.flatten(1).double().numpy()
+        for linear, norm in (judge.layers[:2], judge.layers[3:5]):
+            matrix, offset, gain, shift = (
+                part.detach().double().numpy() for layer in (linear, norm) for part in (layer.weight, layer.bias)
+            )
+            values = values @ matrix.T + offset
+            values = (values - values.mean(1, keepdims=True)) / np.sqrt(values.var(1, keepdims=True) + 1e-5)
+            values = np.maximum(values * gain + shift, 0)
+        moments.append((values.mean(0), np.cov(values.T)))
+    (m1, c1), (m2, c2) = moments
+    mixed = np.sqrt(np.linalg.eigvals(c1 @ c2).real.clip(0)).sum()
+    expected = ((m1 - m2) ** 2).sum() + np.trace(c1) + np.trace(c2) - 2 * mixed
+    assert evaluate.frechet_distance(judge, *sets) == pytest.approx(expected, rel=1e-4)
+
+
 def test_the_frechet_distance_of_uncorrelated_features_is_that_of_means_and_of_standard_deviations():
     """(m₁ − m₂)² + (s₁ − s₂)² in each: the corners of a box are uncorrelated exactly."""
     corners = torch.cartesian_prod(*[torch.tensor([-1.0, 1.0])] * 4)

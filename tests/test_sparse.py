@@ -124,9 +124,10 @@ def test_top_k_learns_the_atoms_that_the_data_are_made_of():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"active": 0}, "got active=0, expected a whole number from 1 to latent_dim=12"),
-        ({"active": 13}, "latent_dim=12"),
+        ({"active": 0}, "got active=0, expected a whole number from 1 to 12"),
+        ({"active": 13}, "from 1 to 12"),
         ({"active": 2.5}, "whole number"),
+        ({"active": True}, "got active=True, expected a whole number"),
     ],
 )
 def test_a_number_of_active_units_that_cannot_be_is_refused(arguments, message):
@@ -134,17 +135,38 @@ def test_a_number_of_active_units_that_cannot_be_is_refused(arguments, message):
         build(TopKAutoencoder, **arguments)
 
 
-@pytest.mark.parametrize("rho", [0, 1, -0.1, float("nan")])
+@pytest.mark.parametrize("rho", [0, 1, -0.1, float("nan"), "few"])
 def test_a_mean_activity_outside_0_and_1_is_refused(rho):
-    with pytest.raises(ValueError, match="expected a mean activity between 0 and 1"):
+    with pytest.raises(ValueError, match=r"got rho=.*, expected a (mean activity between 0 and 1|finite number of at)"):
         build(KLSparseAutoencoder, rho=rho)
 
 
-@pytest.mark.parametrize("weight", [-1, float("inf"), float("nan")])
+@pytest.mark.parametrize("weight", [-1, float("inf"), float("nan"), "much"])
 def test_a_weight_that_is_negative_or_not_finite_is_refused(weight):
     for kind in (L1Autoencoder, KLSparseAutoencoder):
         with pytest.raises(ValueError, match="finite number of at least 0"):
             build(kind, weight=weight)
+
+
+@pytest.mark.parametrize("kind", [SparseAutoencoder, L1Autoencoder, KLSparseAutoencoder, TopKAutoencoder])
+def test_a_bad_size_shape_or_seed_is_refused_by_every_kind(kind):
+    for arguments, message in (
+        ({"latent_dim": 0}, "got latent_dim=0, expected a whole number of at least 1"),
+        ({"latent_dim": 2.5}, "got latent_dim=2.5"),
+        ({"image_shape": 784}, "got image_shape 784, expected at least 1 whole numbers above 0, channels first"),
+        ({"image_shape": (1, 0)}, r"got image_shape \(1, 0\)"),
+        ({"seed": -1}, "got seed=-1"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            kind(**arguments)
+
+
+def test_images_in_colour_are_coded_in_their_own_shape_and_labels_are_refused():
+    model = TopKAutoencoder(30, image_shape=(3, 4, 5))
+    images = torch.rand(8, 3, 4, 5, generator=torch.Generator().manual_seed(0))
+    assert model.centre(images)(images).shape == images.shape
+    with pytest.raises(ValueError, match="got 2 tensors, expected images alone"):
+        model.check(images, torch.zeros(8))
 
 
 CODES = torch.tensor([[0.0, 3.0, 4.0, 0.0], [0.0, 0.0, 5.0, 0.0], [0.0, -1.0, 1.0, 1.0]])

@@ -100,7 +100,7 @@ def test_a_conditional_vae_leaves_the_label_out_of_its_code():
 )
 def test_bad_labels_are_an_error_that_says_what_to_do(images, labels, message):
     model = conditional()
-    for call in (model.encode, model, model.loss):
+    for call in (model.encode, model, model.check):
         with pytest.raises(ValueError, match=message):
             call(images, labels)
     with pytest.raises(ValueError, match=message):
@@ -288,6 +288,24 @@ def test_a_code_turned_by_an_eighth_has_no_gap_although_nothing_is_lost():
     assert by_hand == pytest.approx((-(sums * np.log(sums)).sum() - math.log(4)) / math.log(4), abs=1e-6)
     torch.testing.assert_close(shares, torch.full((2, 2), by_hand))
     assert evaluate.mutual_information_gap(turned, GRID) == pytest.approx(0, abs=1e-6)
+
+
+def test_a_number_is_cut_into_groups_of_equally_many_images_whatever_its_scale():
+    """Against shares counted in NumPy from the ranks: most numbers lie close to 0, where equal widths would see one."""
+    random = torch.Generator().manual_seed(1)
+    codes = torch.randn(1000, 1, generator=random).mul(3).exp()
+    factors = ((codes[:, 0].log() + torch.randn(1000, generator=random)) > 0).float()[:, None]
+    groups = np.empty(1000, dtype=int)
+    groups[codes[:, 0].numpy().argsort()] = np.arange(1000) // 50  # 20 groups of 50
+    joint = np.histogram2d(groups, factors[:, 0].numpy(), (20, 2))[0] / 1000
+    apart = np.outer(joint.sum(1), joint.sum(0))
+    known = (joint[joint > 0] * np.log(joint[joint > 0] / apart[joint > 0])).sum()
+    entropy = -(joint.sum(0) * np.log(joint.sum(0))).sum()
+    assert evaluate.factor_information(codes, factors).item() == pytest.approx(known / entropy, abs=1e-6)
+    assert known / entropy > 0.3
+    few = np.histogram2d(groups // 5, factors[:, 0].numpy(), (4, 2))[0] / 1000
+    known = (few * np.log(few / np.outer(few.sum(1), few.sum(0)))).sum()
+    assert evaluate.factor_information(codes, factors, bins=4).item() == pytest.approx(known / entropy, abs=1e-6)
 
 
 def test_noise_tells_next_to_nothing_and_a_copy_of_a_number_closes_the_gap():

@@ -5,6 +5,8 @@ import math
 
 import pytest
 import torch
+from same_weights import equal, weights
+from torch import nn
 from torch.nn import functional as F
 
 from aecourse import evaluate, training
@@ -15,16 +17,18 @@ from aecourse.models import (
     GumbelAutoencoder,
     RevivingVQVAE,
     check_symbols,
+    convolutional,
+    dense,
     gumbel_softmax,
     straight_through,
 )
 
-SMALL = {"positions": 3, "codes": 8}
+SMALL = {"positions": 3, "codebook_size": 8}
 BUILDERS = {
-    "VQVAE": lambda **s: VQVAE((784, 20), **SMALL, **s),
-    "RevivingVQVAE": lambda **s: RevivingVQVAE((784, 20), **SMALL, **s),
-    "FSQ": lambda **s: FSQ((784, 20), positions=3, levels=(4, 2), **s),
-    "GumbelAutoencoder": lambda **s: GumbelAutoencoder((784, 20), **SMALL, **s),
+    "VQVAE": lambda widths=(784, 20), **s: VQVAE(widths, **SMALL, **s),
+    "RevivingVQVAE": lambda widths=(784, 20), **s: RevivingVQVAE(widths, **SMALL, **s),
+    "FSQ": lambda widths=(784, 20), **s: FSQ(widths, positions=3, levels=(4, 2), **s),
+    "GumbelAutoencoder": lambda widths=(784, 20), **s: GumbelAutoencoder(widths, **SMALL, **s),
 }
 
 
@@ -43,7 +47,7 @@ def test_a_code_is_whole_numbers_and_decodes_to_images(build, images):
     symbols = model.encode(images)
     assert symbols.dtype == torch.int64
     assert symbols.shape == (40, model.latent_dim) == (40, 3)
-    assert 0 <= symbols.min() <= symbols.max() < model.codes == 8
+    assert 0 <= symbols.min() <= symbols.max() < model.codebook_size == 8
     decoded = model.decode(symbols)
     assert decoded.shape == images.shape
     assert 0 <= decoded.min() <= decoded.max() <= 1
@@ -75,10 +79,42 @@ def test_the_seed_fixes_the_weights(build):
     assert not torch.equal(first, other)
 
 
+@pytest.mark.parametrize(
+    ("networks", "settings", "layer"),
+    [
+        (convolutional((2, 4), latent_dim=7, image_shape=(3, 12, 8)), {}, nn.Conv2d),
+        (dense((288, 20, 7), activation=nn.Tanh, image_shape=(3, 12, 8)), {}, nn.Tanh),
+        ((288, 20), {"activation": nn.Tanh, "image_shape": (3, 12, 8)}, nn.Tanh),
+    ],
+    ids=["convolutional", "dense", "widths"],
+)
+def test_symbols_go_with_every_architecture_with_colour_and_any_size(build, networks, settings, layer):
+    model = build(networks, **settings)
+    assert layer in map(type, model.encoder)
+    images = torch.rand(40, 3, 12, 8, generator=torch.Generator().manual_seed(0))
+    history = training.fit(model, images, epochs=2, batch_size=10, lr=3e-3)
+    assert history.train["reconstruction"][-1] < history.train["reconstruction"][0]
+    symbols = model.encode(images)
+    assert symbols.shape == (40, model.latent_dim) == (40, 3)
+    assert model.decode(symbols).shape == images.shape
+    with pytest.raises(ValueError, match=r"expected a float32 tensor of shape \(N, 3, 12, 8\)"):
+        model.encode(torch.rand(40, 1, 28, 28))
+
+
+def test_widths_and_the_dense_architecture_of_the_same_widths_are_one_model(build):
+    assert equal(weights(build((784, 20))), weights(build(dense((784, 20, 5)))))
+
+
 def test_training_lowers_the_reconstruction_term(build, images):
     model = build()
     history = training.fit(model, images, epochs=15, batch_size=10, lr=3e-3)
     assert history.train["reconstruction"][-1] < history.train["reconstruction"][0] - 5
+
+
+@pytest.mark.parametrize("kind", [VQVAE, RevivingVQVAE, FSQ, GumbelAutoencoder])
+def test_without_settings_a_code_has_8_symbols_of_6_bits(kind):
+    assert kind().latent_dim == 8
+    assert kind().bits == 48
 
 
 def test_straight_through_has_the_value_of_one_argument_and_the_gradient_of_the_other():
@@ -90,7 +126,7 @@ def test_straight_through_has_the_value_of_one_argument_and_the_gradient_of_the_
 
 
 def test_vq_chooses_the_nearest_vector():
-    model = VQVAE((784, 20), positions=2, codes=5, vector_dim=3)
+    model = VQVAE((784, 20), positions=2, codebook_size=5, vector_dim=3)
     model.codebook.data = torch.randn(5, 3, generator=torch.Generator().manual_seed(1))
     features = torch.randn(30, 2, 3, generator=torch.Generator().manual_seed(2))
     assert torch.equal(
@@ -123,6 +159,31 @@ def test_an_unused_vector_gets_no_gradient_and_comes_back_only_when_revived(imag
             assert not model.codebook.grad[0].any()
 
 
+def test_only_a_vector_that_nothing_chose_for_so_long_is_moved_and_it_gets_as_long_again(monkeypatch):
+    monkeypatch.setattr(RevivingVQVAE, "PATIENCE", 3)
+    model = RevivingVQVAE((784, 20), positions=2, codes=4, vector_dim=2)
+    start = torch.tensor([[0.0, 0.0], [5.0, 5.0], [50.0, 50.0], [-50.0, 50.0]])
+    model.codebook.data = start.clone()
+    outputs = torch.tensor([[[0.1, 0.0], [5.0, 5.1]], [[0.0, 0.1], [5.1, 5.0]]])  # near the first two vectors
+
+    def step(outputs):
+        symbols = model.choose(outputs)
+        return symbols, model.codebook.detach().clone(), model.idle.tolist()
+
+    for idle in (1, 2, 3):
+        symbols, codebook, counted = step(outputs)
+        assert symbols.tolist() == [[0, 1], [0, 1]]
+        assert torch.equal(codebook, start)
+        assert counted == [0, 0, idle, idle]
+    alike = torch.full((2, 2, 2), 0.2)
+    moved = torch.tensor([[0.0, 0.0], [5.0, 5.0], [0.2, 0.2], [0.2, 0.2]])
+    for idle in (1, 2, 3):  # the first of the two that moved is in use now, the other waits anew
+        _, codebook, counted = step(alike)
+        assert torch.equal(codebook, moved)
+        assert counted == [idle, idle, 0, idle]
+    assert torch.equal(step(alike)[1], torch.full((4, 2), 0.2))
+
+
 def test_looking_at_a_reviving_model_does_not_change_it(images):
     model = RevivingVQVAE((784, 20), **SMALL)
     model.idle += RevivingVQVAE.PATIENCE
@@ -138,7 +199,7 @@ def test_looking_at_a_reviving_model_does_not_change_it(images):
 
 def test_fsq_numbers_its_grid_and_reads_the_numbers_back():
     model = FSQ((784, 20), positions=24, levels=(4, 3, 2))
-    assert model.codes == 24
+    assert model.codebook_size == 24
     points = model.look_up(torch.arange(24)[None])[0]
     grid = itertools.product((-1, 1), (-1, 0, 1), (-1, -1 / 3, 1 / 3, 1))
     assert torch.allclose(points, torch.tensor([point[::-1] for point in grid]).float())
@@ -176,7 +237,7 @@ def test_the_kl_of_the_categorical_posterior_is_log_k_minus_its_entropy():
 
 
 def test_the_hard_elbo_is_below_log_p_of_x_and_equals_the_sum_over_all_codes(images):
-    model = GumbelAutoencoder((784, 20), positions=2, codes=3).eval()
+    model = GumbelAutoencoder((784, 20), positions=2, codebook_size=3).eval()
     pixels = (images[:4] > 0.5).float()
     codes = torch.cartesian_prod(torch.arange(3), torch.arange(3))
     with torch.no_grad():
@@ -263,16 +324,53 @@ def test_bad_symbols_are_refused_with_a_reason(build, symbols, message):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: VQVAE((784, 20), codes=1), "codes=1"),
-        (lambda: VQVAE((784, 20), commitment=-1), "commitment=-1"),
+        (lambda: VQVAE((784, 20), codebook_size=1), "got codebook_size=1, expected a whole number of at least 2"),
+        (lambda: VQVAE((784, 20), vector_dim=0), "got vector_dim=0, expected a whole number of at least 1"),
+        (lambda: VQVAE((784, 20), commitment=-1), "got commitment=-1, expected a finite number of at least 0"),
+        (lambda: VQVAE((784, 20), commitment="much"), "got commitment='much', expected a finite number"),
+        (lambda: VQVAE((784, 20), spread=0), "got spread=0, expected a finite number above 0"),
+        (lambda: VQVAE((784, 20), spread=math.inf), "got spread=inf, expected a finite number above 0"),
+        (lambda: VQVAE((784, 20), seed=-1), "got seed=-1"),
         (lambda: VQVAE((700, 20)), "begin with 700"),
-        (lambda: VQVAE((784, 20), positions=0), "whole numbers above 0"),
-        (lambda: FSQ((784, 20), levels=(4, 1)), "levels"),
-        (lambda: FSQ((784, 20), levels=()), "levels"),
-        (lambda: GumbelAutoencoder((784, 20), temperature=0), "temperature=0"),
-        (lambda: CodePrior(0, 8), "positions=0"),
+        (lambda: VQVAE(784), "got widths 784, expected at least 1 whole numbers above 0, pixels first"),
+        (lambda: VQVAE((784, 20), positions=0), "got positions=0, expected a whole number of at least 1"),
+        (lambda: VQVAE((784, 20), positions=2.0), "got positions=2.0, expected a whole number"),
+        (lambda: VQVAE((784, 20), image_shape=(3, 28, 28)), r"expected 2352, the number of pixels"),
+        (lambda: VQVAE(dense((784, 20, 2)), activation=nn.Tanh), "got activation beside an architecture"),
+        (lambda: FSQ((784, 20), levels=(4, 1)), r"got levels\[1\]=1, expected a whole number of at least 2"),
+        (lambda: FSQ((784, 20), levels=()), "got levels"),
+        (lambda: FSQ((784, 20), levels=4), "got levels 4, expected"),
+        (lambda: GumbelAutoencoder((784, 20), temperature=0), "got temperature=0, expected a finite number above 0"),
+        (lambda: CodePrior(0, 8), "got positions=0"),
+        (lambda: CodePrior(3, 1), "got codebook_size=1, expected a whole number of at least 2"),
+        (lambda: CodePrior(3, 8, hidden=2.5), "got hidden=2.5, expected a whole number"),
+        (lambda: CodePrior(3, 8).sample(0), "got n=0, expected a whole number of at least 1"),
+        (lambda: CodePrior(3, 8).sample(2, seed=-1), "got seed=-1"),
     ],
 )
 def test_bad_settings_are_refused_with_a_reason(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_what_a_loss_does_not_take_is_refused_before_it_is_computed(build, images):
+    labels, symbols = torch.zeros(40, dtype=torch.int64), torch.zeros(40, 3, dtype=torch.int64)
+    model, prior = build(), CodePrior(3, 8)
+    assert torch.equal(*model.check(images), images)
+    assert torch.equal(*prior.check(symbols), symbols)
+    for wrong, data, message in (
+        (model, (images, labels), "got 2 tensors, expected images alone"),
+        (prior, (symbols, labels), "got 2 tensors, expected symbols alone"),
+        (prior, (images,), "got symbols of dtype torch.float32, expected int64"),
+        (prior, (symbols + 8,), "got symbols from 8 to 8, expected int64"),
+        (prior, (symbols[:, :2],), r"got symbols of shape \(40, 2\), expected int64"),
+        (prior, (symbols[:0],), r"got no symbols \(shape \(0, 3\)\)"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            wrong.check(*data)
+
+
+def test_a_prior_lies_on_one_device_and_brings_symbols_there():
+    prior = CodePrior(3, 8).to("meta")
+    assert prior.device == torch.device("meta")
+    assert prior.check(torch.zeros(2, 3, dtype=torch.int64))[0].device == prior.device

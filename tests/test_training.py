@@ -8,14 +8,16 @@ import pickle
 import sys
 import warnings
 import zipfile
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
 import torch
 from same_weights import equal, weights
 from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
 
-from aecourse import checkpoint, models, training
+from aecourse import book, checkpoint, checks, models, training
 
 SHAPE = (1, 4, 4)
 
@@ -46,9 +48,6 @@ class Stub(nn.Module):
         self.modes = []
         self.batches = []
 
-    def check_images(self, images):
-        return images
-
     def loss(self, images):
         self.calls += 1
         self.modes.append(self.training)
@@ -63,6 +62,45 @@ def denoising(seed=1):
 
 def fit(model, images, **settings):
     return training.fit(model, images, **{"epochs": 3, "batch_size": 8, "device": "cpu", **settings})
+
+
+def test_fit_runs_the_loop_that_a_chapter_shows(images):
+    shown, fitted = denoising(), denoising()
+    optimizer, rate = training.adam(shown.parameters()), training.cosine(0.02, warmup=0.1)
+    with torch.random.fork_rng():
+        torch.manual_seed(4)
+        for epoch in range(3):
+            for _ in training.one_epoch(shown, (images,), optimizer, lambda share, e=epoch: rate((e + share) / 3), 8):
+                pass
+    fit(fitted, images, seed=4, lr=rate)
+    assert equal(weights(shown), weights(fitted))
+
+
+def test_the_loop_that_a_chapter_shows_is_a_dozen_lines_and_needs_nothing_of_this_package():
+    source = str(book.show(training.one_epoch))
+    assert len(source.splitlines()) <= 14
+    assert training.one_epoch.__code__.co_freevars == ()
+    assert {name for name in training.one_epoch.__code__.co_names if name in vars(training)} == {"torch"}
+
+
+def test_the_loop_shows_the_terms_of_a_batch_before_it_moves_the_weights(images):
+    model = denoising()
+    untouched = weights(model)
+    loop = training.one_epoch(model, (images,), training.adam(model.parameters()), lambda share: 0.01, 20)
+    terms, size = next(loop)
+    assert (list(terms), size) == (["total", "reconstruction", "weight"], 20)
+    assert equal(weights(model), untouched)
+    assert next(loop)[1] == 6
+    assert not equal(weights(model), untouched)
+
+
+def test_all_terms_of_a_step_are_fetched_from_a_gpu_at_once(monkeypatch):
+    weight, waits = nn.Parameter(torch.ones(())), []
+    terms = {"total": weight * 2, "first": torch.tensor([3.0]), "second": weight.detach() * 4}
+    monkeypatch.setattr(torch.Tensor, "is_cuda", True)
+    monkeypatch.setattr(torch.Tensor, "cpu", lambda tensor, plain=torch.Tensor.cpu: waits.append(1) or plain(tensor))
+    assert checks.terms(terms) == {"total": 2, "first": 3, "second": 4}
+    assert len(waits) == 1
 
 
 def test_the_same_seed_gives_the_same_weights_and_history_bit_for_bit(images):
@@ -203,6 +241,36 @@ def test_mean_loss_leaves_the_model_in_the_mode_it_was_in(mode):
     assert model.training is mode
 
 
+@pytest.mark.parametrize("mode", [True, False])
+def test_mean_loss_leaves_the_mode_and_the_random_state_even_if_the_loss_raises(mode):
+    def broken(images, call):
+        raise RuntimeError("no loss today")
+
+    model = Stub(broken).train(mode)
+    before = torch.get_rng_state()
+    with pytest.raises(RuntimeError, match="no loss today"):
+        training.mean_loss(model, torch.ones(6, 1))
+    assert model.training is mode
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_mean_loss_says_what_is_wrong_with_a_loss_or_its_settings(images):
+    with pytest.raises(ValueError, match="got Tensor, expected loss to return"):
+        training.mean_loss(Reader(lambda images, weight: images.mean()), images)
+    with pytest.raises(ValueError, match="got batch_size=True, expected a whole number"):
+        training.mean_loss(Stub(), images, batch_size=True)
+    with pytest.raises(ValueError, match="got seed=None, expected a whole number"):
+        training.mean_loss(Stub(), images, seed=None)
+
+
+def test_mean_loss_measures_a_model_without_weights():
+    class Constant(nn.Module):
+        def loss(self, images):
+            return {"total": images.mean()}
+
+    assert training.mean_loss(Constant(), torch.ones(3, 2)) == {"total": 1.0}
+
+
 def test_mean_loss_draws_the_models_noise_from_its_seed(images):
     model = denoising()
     first, again, other = (training.mean_loss(model, images, seed=seed) for seed in (0, 0, 1))
@@ -265,6 +333,22 @@ def test_cosine_rises_to_its_peak_and_falls_to_zero():
     assert [warm(progress) for progress in (0, 0.1, 0.2, 0.6, 1)] == pytest.approx([0, 1, 2, 1, 0])
 
 
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ((1e-3, 1.0), "got warmup=1.0, expected a share below 1"),
+        ((1e-3, 2), "got warmup=2, expected a finite number of at least 0 and at most 1"),
+        ((1e-3, -1), "got warmup=-1"),
+        ((-1e-3,), "got peak=-0.001, expected a finite number of at least 0"),
+        ((math.nan,), "got peak=nan"),
+        (("high",), "got peak='high'"),
+    ],
+)
+def test_a_cosine_that_makes_no_learning_rate_is_an_error_at_once(settings, message):
+    with pytest.raises(ValueError, match=message):
+        training.cosine(*settings)
+
+
 def test_the_default_optimiser_is_fused_adam_with_a_short_memory():
     optimizer = training.adam([nn.Parameter(torch.ones(1))])
     assert isinstance(optimizer, torch.optim.Adam)
@@ -296,6 +380,49 @@ def test_a_loss_that_is_not_finite_stops_with_epoch_step_and_the_guilty_term(ima
         fit(model, images)
     assert equal(weights(model), model.before)
     assert all(torch.isfinite(value).all() for value in weights(model).values())
+    assert not model.training
+
+
+class Normed(nn.Module):
+    """A reader's model with a batch norm, whose loss becomes NaN at one step."""
+
+    def __init__(self, at):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Flatten(), nn.Linear(16, 4), nn.BatchNorm1d(4), nn.Linear(4, 16))
+        self.at, self.calls, self.before = at, 0, None
+
+    def loss(self, images):
+        self.calls += 1
+        if self.calls == self.at:
+            self.before = weights(self)
+        bad = math.nan if self.calls == self.at else 1.0
+        return {"total": (self.layers(images * bad) - images.flatten(1)).square().sum(1).mean()}
+
+
+@pytest.mark.parametrize("at", [1, 2, 7])
+def test_the_step_of_a_bad_loss_leaves_no_trace_in_a_batch_norm_either(images, at):
+    model = Normed(at)
+    with pytest.raises(FloatingPointError, match="'total' became nan"):
+        fit(model, images)
+    assert equal(weights(model), model.before)
+    assert "layers.2.running_mean" in model.before
+
+
+def test_a_bad_loss_before_the_first_step_is_not_blamed_on_the_learning_rate(images):
+    with pytest.raises(FloatingPointError, match="in epoch 1, step 1; no step was taken yet, so look at the data"):
+        fit(Exploding(math.nan, at=1, image_shape=SHAPE), images)
+    with pytest.raises(FloatingPointError, match="in epoch 1, step 2; a smaller learning rate"):
+        fit(Exploding(math.nan, at=2, image_shape=SHAPE), images)
+
+
+def test_a_validation_loss_that_is_not_finite_stops_the_run_before_the_checkpoint_is_written(images, tmp_path):
+    def terms(images, call):
+        return {"total": images.mean() * (math.nan if call == 6 else 1), "other": images.mean()}
+
+    model, file = Stub(terms), tmp_path / "run.pt"  # in each epoch 2 steps, then the validation
+    with pytest.raises(FloatingPointError, match="after epoch 2 the validation loss term 'total' became nan"):
+        fit(model, images, batch_size=13, validation=images[:5], checkpoint=file)
+    assert len(checkpoint.read(file)["history"]["seconds"]) == 1
     assert not model.training
 
 
@@ -355,6 +482,38 @@ def test_ctrl_c_in_the_first_epoch_returns_an_empty_history(images):
     assert history.interrupted
     assert len(history) == 0
     assert history.train == {}
+
+
+def test_ctrl_c_in_the_validation_returns_the_finished_epochs(images):
+    model = interrupted(at=10)  # the validation of epoch 2, after 2 · 4 steps and the validation of epoch 1
+    with pytest.warns(UserWarning, match="Ctrl-C in epoch 2 of 3"):
+        history = fit(model, images, validation=images[:7])
+    assert len(history) == len(history.validation["total"]) == len(history.train["total"]) == 1
+    assert not model.training
+
+
+@pytest.mark.parametrize("place", ["torch.save", "os.fsync", "os.replace"])
+@pytest.mark.parametrize("epoch", [1, 2, 5])
+def test_ctrl_c_while_a_checkpoint_is_written_leaves_the_last_good_one(images, tmp_path, monkeypatch, place, epoch):
+    unbroken, file, calls = denoising(), tmp_path / "run.pt", itertools.count(1)
+    resumed = denoising() if epoch == 1 else denoising(seed=77)  # without a file it begins anew
+    fit(unbroken, images, epochs=5)
+    module, name = {"torch": torch, "os": os}[place.split(".")[0]], place.split(".")[1]
+    plain = getattr(module, name)
+
+    def pressed(*arguments):
+        if next(calls) == epoch:
+            raise KeyboardInterrupt
+        return plain(*arguments)
+
+    monkeypatch.setattr(module, name, pressed)
+    with pytest.warns(UserWarning, match=f"Ctrl-C in epoch {epoch} of 5"):
+        history = fit(denoising(), images, epochs=5, checkpoint=file)
+    assert history.interrupted
+    assert os.listdir(tmp_path) == (["run.pt"] if epoch > 1 else [])
+    assert epoch == 1 or len(checkpoint.read(file)["history"]["seconds"]) == epoch - 1
+    fit(resumed, images, epochs=5, checkpoint=file, resume=True)
+    assert equal(weights(resumed), weights(unbroken))
 
 
 def test_ctrl_c_leaves_the_global_random_state_alone(images):
@@ -438,6 +597,57 @@ def test_a_rate_that_is_a_numpy_number_can_be_resumed(images, tmp_path):
     assert equal(weights(model), weights(unbroken))
 
 
+def test_more_epochs_than_asked_for_are_refused(images, tmp_path):
+    file, model = tmp_path / "run.pt", denoising(seed=77)
+    fit(denoising(), images, epochs=4, checkpoint=file)
+    before, untouched = file.read_bytes(), weights(model)
+    with pytest.raises(ValueError, match=r"run\.pt holds 4 epochs already, got epochs=2; pass epochs=4 or more"):
+        fit(model, images, epochs=2, checkpoint=file, resume=True)
+    assert file.read_bytes() == before
+    assert equal(weights(model), untouched)
+
+
+@pytest.mark.parametrize(
+    ("named", "change"),
+    [
+        ("number of threads was 7, is now", {"number of threads": 7}),
+        ("torch was 1.0, is now", {"torch": "1.0"}),
+        ("device was cuda, a GPU, is now cpu", {"device": "cuda, a GPU"}),
+        ("Python was 2.7, is now", {"Python": "2.7"}),
+    ],
+)
+def test_a_run_from_elsewhere_goes_on_with_a_warning(images, tmp_path, monkeypatch, named, change):
+    here = checkpoint._machine
+    monkeypatch.setattr(checkpoint, "_machine", lambda device: here(device) | change)
+    fit(denoising(), images, epochs=2, checkpoint=tmp_path / "run.pt")
+    monkeypatch.undo()
+    with pytest.warns(UserWarning, match=f"comes from elsewhere: {named}.*will not be, to the last bit") as caught:
+        fit(denoising(), images, epochs=3, checkpoint=tmp_path / "run.pt", resume=True)
+    assert [each.filename for each in caught] == [__file__]
+
+
+def test_a_finished_run_from_elsewhere_is_brought_back_without_a_warning(images, tmp_path, monkeypatch):
+    here = checkpoint._machine
+    monkeypatch.setattr(checkpoint, "_machine", lambda device: here(device) | {"torch": "1.0"})
+    fit(denoising(), images, checkpoint=tmp_path / "run.pt")
+    monkeypatch.undo()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fit(denoising(), images, checkpoint=tmp_path / "run.pt", resume=True)
+
+
+def test_another_python_which_makes_other_code_of_the_same_source_does_not_make_it_another_run(
+    images, tmp_path, monkeypatch
+):
+    here, own = checkpoint._machine, checkpoint._code
+    monkeypatch.setattr(checkpoint, "_machine", lambda device: here(device) | {"Python": "2.7"})
+    monkeypatch.setattr(checkpoint, "_code", lambda *arguments: [b"other code", *own(*arguments)])
+    fit(denoising(), images, epochs=2, checkpoint=tmp_path / "run.pt")
+    monkeypatch.undo()
+    with pytest.warns(UserWarning, match="Python was 2.7"):
+        fit(denoising(), images, epochs=3, checkpoint=tmp_path / "run.pt", resume=True)
+
+
 class Other(Denoising):
     pass
 
@@ -488,6 +698,164 @@ def test_a_checkpoint_of_another_run_is_refused_with_the_setting_named(images, t
         fit(model, change.pop("images"), checkpoint=file, resume=True, **change)
     assert file.read_bytes() == before
     assert equal(weights(model), untouched)
+
+
+@dataclass
+class Damage:
+    """A reader's own way to damage images, with a setting."""
+
+    share: float
+
+    def __call__(self, images):
+        return images * self.share
+
+
+def _noisy(corruption, **settings):
+    return models.DenoisingAutoencoder((16, 3), corruption=corruption, image_shape=SHAPE, **settings)
+
+
+def _notebook_class(line="total = error", shared="", base="DenoisingAutoencoder"):
+    """A model as a cell of a notebook defines it; the same cell with another line makes a class of the same name."""
+    cell = (
+        "def pixels(images): return images.flatten(1)\n"
+        f"class Mine(models.{base}):\n"
+        f"    {shared or 'pass'}\n"
+        "    def loss(self, images):\n"
+        "        error = self.error(self.decoder(self.encoder(pixels(images))), images)\n"
+        f"        {line}\n"
+        "        return {'total': total}\n"
+    )
+    space = {"__name__": "__main__", "models": models, "torch": torch}
+    exec(cell, space)
+    return space["Mine"]
+
+
+def _mine(*arguments, **settings):
+    return _notebook_class(*arguments, **settings)((16, 5, 3), image_shape=SHAPE)
+
+
+def _with(**attributes):
+    model = denoising()
+    vars(model).update(attributes)
+    return model
+
+
+class Layer(nn.Module):
+    """A layer of a reader's own, with a setting."""
+
+    def __init__(self, slope):
+        super().__init__()
+        self.slope = slope
+
+    def forward(self, x):
+        return torch.where(x > 0, x, self.slope * x)
+
+
+@pytest.mark.parametrize(
+    ("named", "before", "after"),
+    [
+        (
+            r"encoder\.2 was ReLU, is now Tanh",
+            lambda: models.DenseAutoencoder((16, 5, 3), image_shape=SHAPE),
+            lambda: models.DenseAutoencoder((16, 5, 3), image_shape=SHAPE, activation=nn.Tanh),
+        ),
+        (
+            r"encoder\.2\.slope was 0\.1, is now 0\.2",
+            lambda: models.DenseAutoencoder((16, 5, 3), image_shape=SHAPE, activation=lambda: Layer(0.1)),
+            lambda: models.DenseAutoencoder((16, 5, 3), image_shape=SHAPE, activation=lambda: Layer(0.2)),
+        ),
+        (
+            "corruption was .*'GaussianNoise', 'sigma': 0.5.*, is now .*'Masking', 'share': 0.9",
+            lambda: _noisy(models.GaussianNoise(0.5)),
+            lambda: _noisy(models.Masking(0.9)),
+        ),
+        (
+            "corruption was .*'sigma': 0.5.*, is now .*'sigma': 0.4",
+            lambda: _noisy(models.GaussianNoise(0.5)),
+            lambda: _noisy(models.GaussianNoise(0.4)),
+        ),
+        ("corruption was .*0.5.*, is now .*0.4", lambda: _noisy(Damage(0.5)), lambda: _noisy(Damage(0.4))),
+        (
+            "the code of its loss was of checksum .*, is now of checksum",
+            lambda: _noisy(lambda images: images * 0.5),
+            lambda: _noisy(lambda images: images * 0.4),
+        ),
+        (
+            "corruption was .*0.5.*, is now .*0.4",
+            lambda: _noisy(_scaled(0.5)),
+            lambda: _noisy(_scaled(0.4)),
+        ),
+        ("the code of its loss was", lambda: _mine(), lambda: _mine("total = 5 * error")),
+        ("the code of its loss was", lambda: _mine(), lambda: _mine("total = error + self.encoder[0].bias.sum()")),
+        (
+            "the code of its loss was",
+            lambda: _mine("total = self.weigh(error)", "def weigh(self, x): return x"),
+            lambda: _mine("total = self.weigh(error)", "def weigh(self, x): return 2 * x"),
+        ),
+        (
+            "strength was 1.0, is now 2.0",
+            lambda: _mine("total = self.strength * error", "strength = 1.0"),
+            lambda: _mine("total = self.strength * error", "strength = 2.0"),
+        ),
+        ("weights was {'kl': 1}, is now {'kl': 2}", lambda: _with(weights={"kl": 1}), lambda: _with(weights={"kl": 2})),
+        ("options was", lambda: _with(options=[Damage(1.0)]), lambda: _with(options=[Damage(2.0)])),
+        ("mask was", lambda: _with(mask=torch.zeros(3)), lambda: _with(mask=torch.ones(3))),
+        ("mask was", lambda: _with(mask=np.zeros(3)), lambda: _with(mask=np.ones(3))),
+        ("names was", lambda: _with(names={"a", "b"}), lambda: _with(names={"a", "c"})),
+        ("layers was None, is now 2", lambda: _with(layers=None), lambda: _with(layers=2)),
+        ("the model was Denoising, is now Other", denoising, lambda: Other(3, image_shape=SHAPE)),
+    ],
+    ids=[
+        "activation", "setting of a layer", "another corruption", "its strength", "a reader's own",
+        "a lambda", "what a function has bound", "a factor in a notebook's loss", "a term in a notebook's loss",
+        "a method that the loss calls", "attribute of a class", "dict", "list of objects", "tensor", "array", "set",
+        "none", "class",
+    ],
+)  # fmt: skip
+def test_a_checkpoint_of_another_model_is_refused_and_the_same_one_accepted(images, tmp_path, named, before, after):
+    file, model = tmp_path / "run.pt", after()
+    fit(before(), images, epochs=1, checkpoint=file)
+    untouched, good = weights(model), file.read_bytes()
+    with pytest.raises(ValueError, match=f"belongs to another run: .*{named}"):
+        fit(model, images, epochs=2, checkpoint=file, resume=True)
+    assert equal(weights(model), untouched)
+    assert file.read_bytes() == good
+    assert len(fit(before(), images, epochs=2, checkpoint=file, resume=True)) == 2
+
+
+def _scaled(factor):
+    return lambda images: images * factor
+
+
+def test_a_comment_a_docstring_or_an_unrelated_method_makes_no_other_run(images, tmp_path):
+    fit(_mine(), images, epochs=1, checkpoint=tmp_path / "run.pt")
+    same = _mine("total = error  # what is minimised", 'def draw(self):\n        """Return a figure."""')
+    assert len(fit(same, images, epochs=2, checkpoint=tmp_path / "run.pt", resume=True)) == 2
+
+
+def test_a_function_that_the_loss_of_a_notebook_calls_belongs_to_it(images, tmp_path):
+    first, second = _notebook_class(), _notebook_class()
+    exec("def pixels(images): return 0.5 * images.flatten(1)", second.loss.__globals__)
+    fit(first((16, 3), image_shape=SHAPE), images, epochs=1, checkpoint=tmp_path / "run.pt")
+    with pytest.raises(ValueError, match="the code of its loss was"):
+        fit(second((16, 3), image_shape=SHAPE), images, epochs=2, checkpoint=tmp_path / "run.pt", resume=True)
+
+
+def test_a_model_that_counts_its_steps_can_be_resumed(images, tmp_path):
+    def counting():
+        return Stub(lambda images, call: {"total": images.mean()})  # .calls, .modes and .batches grow
+
+    fit(counting(), images, epochs=1, checkpoint=tmp_path / "run.pt")
+    assert len(fit(counting(), images, epochs=2, checkpoint=tmp_path / "run.pt", resume=True)) == 2
+
+
+def test_a_checkpoint_of_an_older_version_is_refused_with_both_formats(images, tmp_path):
+    file = tmp_path / "run.pt"
+    fit(denoising(), images, epochs=1, checkpoint=file)
+    content = torch.load(file)
+    torch.save(content | {"format": "aecourse 1"}, file)
+    with pytest.raises(ValueError, match=r"this version of the package \(its format is 'aecourse 1', expected"):
+        fit(denoising(), images, checkpoint=file, resume=True)
 
 
 def test_other_epochs_are_refused_where_the_schedule_depends_on_them(images, tmp_path):
@@ -651,10 +1019,26 @@ NAN = torch.full((3, *SHAPE), math.nan)
         ({"batch_size": 0}, "batch_size=0, expected a whole number of at least 1"),
         ({"batch_size": -8}, "batch_size=-8"),
         ({"batch_size": 8.0}, "batch_size=8.0"),
-        ({"seed": -1}, "seed=-1, expected a whole number of at least 0"),
+        ({"seed": -1}, "seed=-1, expected a whole number from 0 to"),
         ({"seed": None}, "seed=None"),
-        ({"lr": -1e-3}, "learning rate -0.001 at progress 0.00, expected 0 or more"),
-        ({"lr": lambda progress: 1 / (1 - progress) if progress < 1 else math.inf}, "rate inf at progress 1.00"),
+        ({"seed": 2**70}, "seed=1180591620717411303424, expected a whole number from 0 to 9223372036854775807"),
+        ({"lr": -1e-3}, "lr=-0.001, expected a finite number of at least 0, or a function"),
+        ({"lr": math.nan}, "lr=nan"),
+        ({"lr": None}, "lr=None, expected a finite number"),
+        ({"lr": "abc"}, "lr='abc', expected a finite number of at least 0, or a function from progress"),
+        ({"lr": True}, "lr=True"),
+        ({"lr": lambda progress: 1 / (1 - progress) if progress < 1 else math.inf}, r"lr\(1.00\)=inf"),
+        ({"lr": lambda progress: None}, r"lr\(0.00\)=None, expected a finite number"),
+        ({"lr": lambda progress: torch.ones(2)}, r"lr\(0.00\)=tensor"),
+        ({"lr": lambda: 1e-3}, r"which fails at progress 0.00 \(.*\), expected a function from progress"),
+        ({"optimizer": "adam"}, "optimizer='adam', expected a function from parameters to an optimiser"),
+        ({"optimizer": lambda parameters: None}, "expected a function from parameters to an optimiser"),
+        ({"device": "gpu"}, "device='gpu', expected 'auto', 'cpu' or 'cuda'"),
+        ({"device": None}, "device=None, expected 'auto', 'cpu' or 'cuda'"),
+        ({"device": "meta"}, "device='meta', .*the seed would not reach"),
+        ({"device": "mps"}, "device='mps', .*the seed would not reach"),
+        ({"device": "xpu"}, "device='xpu', .*the seed would not reach"),
+        ({"device": "cuda:99"}, "device='cuda:99', but torch finds . CUDA devices here; use device='auto'"),
         ({"validation": NAN}, "NaN pixels in 3 of 3 images"),
         ({"validation": torch.zeros(0, *SHAPE)}, "got no images"),
     ],
@@ -667,6 +1051,20 @@ def test_bad_settings_are_an_error_before_any_step(images, settings, message):
     assert equal(weights(model), untouched)
 
 
+def test_numbers_of_numpy_and_torch_are_numbers(images):
+    plain, other = denoising(), denoising()
+    fit(plain, images, epochs=2, batch_size=8, seed=3, lr=0.25)
+    settings = {"epochs": np.int64(2), "batch_size": np.int32(8), "seed": np.int64(3)}
+    history = fit(other, images, **settings, lr=lambda progress: torch.tensor(0.25), validation=images)
+    assert equal(weights(plain), weights(other))
+    assert len(history) == 2
+
+
+@dataclass
+class DataSet:
+    train_images: torch.Tensor
+
+
 @pytest.mark.parametrize(
     ("bad", "message"),
     [
@@ -675,12 +1073,28 @@ def test_bad_settings_are_an_error_before_any_step(images, settings, message):
         (torch.full((3, *SHAPE), 255.0), "divide by 255"),
         (torch.zeros(3, *SHAPE, dtype=torch.uint8), "dtype torch.uint8"),
         (torch.zeros(3, 16), r"shape \(3, 16\)"),
+        (torch.zeros(()), "got a single number as the images"),
         ((), "got an empty tuple"),
+        ([], "got an empty tuple"),
         ((torch.zeros(3, *SHAPE), torch.zeros(4)), "got 3 images but 4 rows beside them"),
-        ((torch.zeros(3, *SHAPE), np.zeros(3)), "got ndarray beside the images, expected a tensor"),
+        ((torch.zeros(3, *SHAPE), np.zeros(3)), "got ndarray beside the images, expected a tensor; use torch.as_ten"),
+        ((np.zeros((3, *SHAPE)), torch.zeros(3)), "got ndarray as the images, expected a tensor; use torch.as_tensor"),
+        (np.zeros((3, *SHAPE)), r"got ndarray, expected one tensor of all images, .*; use torch.as_tensor"),
+        ((torch.zeros(3, *SHAPE), torch.tensor(1)), "got a single number beside the images"),
+        ((torch.zeros(3, *SHAPE), torch.zeros(3)), "got 2 tensors for a Denoising, expected images alone"),
+        ([torch.zeros(SHAPE)] * 3, "got 3 tensors for a Denoising, expected images alone"),
+        (DataLoader(TensorDataset(torch.zeros(3, *SHAPE))), r"got DataLoader, expected one tensor .*torch\.stack"),
+        (TensorDataset(torch.zeros(3, *SHAPE)), r"got TensorDataset, expected one tensor of all images.*torch\.stack"),
+        (DataSet(torch.zeros(3, *SHAPE)), "got a whole DataSet, expected one tensor .*; use its train_images"),
+        (None, "got NoneType, expected one tensor of all images"),
+        ("mnist", "got str, expected one tensor of all images"),
     ],
-    ids=["empty", "NaN", "0 to 255", "uint8", "flattened", "empty tuple", "labels too many", "labels no tensor"],
-)
+    ids=[
+        "empty", "NaN", "0 to 255", "uint8", "flattened", "a number", "empty tuple", "empty list", "labels too many",
+        "labels no tensor", "images no tensor", "array", "one label", "labels that no loss takes", "list of images",
+        "DataLoader", "torch's data set", "our data set", "none", "name",
+    ],
+)  # fmt: skip
 def test_bad_images_are_an_error_before_any_step(bad, message):
     model = denoising()
     untouched = weights(model)
@@ -689,6 +1103,191 @@ def test_bad_images_are_an_error_before_any_step(bad, message):
     with pytest.raises(ValueError, match=message):
         training.mean_loss(model, bad)
     assert equal(weights(model), untouched)
+
+
+# A reader's own model
+
+
+class Reader(nn.Module):
+    """A plain module, without anything of this package, whose loss is a function of a batch and its weights."""
+
+    def __init__(self, loss=lambda images, weight: {"total": (weight - images.flatten(1)).square().sum(1).mean()}):
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(16))
+        self.own = loss
+
+    def loss(self, images):
+        return self.own(images, self.weight)
+
+
+def test_a_plain_module_with_a_loss_can_be_trained(images):
+    model = Reader()
+    history = fit(model, images, epochs=300, lr=training.cosine(0.05))
+    torch.testing.assert_close(model.weight.data, images.flatten(1).mean(0), atol=0.05, rtol=0)
+    assert history.train["total"][-1] < history.train["total"][0]
+
+
+@pytest.mark.parametrize(
+    ("loss", "message"),
+    [
+        (lambda images, weight: (weight - 1).sum(), 'got Tensor, expected loss to return {"total": …, …}'),
+        (lambda images, weight: (weight.sum(), 1), "got tuple, expected loss to return"),
+        (lambda images, weight: None, "got NoneType, expected loss to return"),
+        (lambda images, weight: {"error": weight.sum()}, r"got the terms \['error'\], .*add \"total\""),
+        (lambda images, weight: {"total": weight.sum().item()}, r"got float as 'total', .*leave out \.item\(\)"),
+        (lambda images, weight: {"total": weight.sum(), "kl": 0}, "got int as 'kl'"),
+        (lambda images, weight: {"total": images.flatten(1) @ weight}, r"got the shape \(8,\) as 'total', .*\.mean"),
+        (lambda images, weight: {"total": weight.sum(), "kl": weight}, r"got the shape \(16,\) as 'kl'"),
+        (lambda images, weight: {"total": weight.sum().detach()}, 'a "total" through which no gradient flows'),
+        (lambda images, weight: {"total": images.mean()}, 'a "total" through which no gradient flows'),
+    ],
+    ids=[
+        "tensor", "tuple", "nothing", "no total", "float", "int beside it", "term per image", "weights beside it",
+        "detached", "without weights",
+    ],
+)  # fmt: skip
+def test_a_loss_that_returns_something_else_is_an_error_at_the_first_step(images, loss, message):
+    model = Reader(loss)
+    untouched = weights(model)
+    with pytest.raises(ValueError, match=message):
+        fit(model, images)
+    assert equal(weights(model), untouched)
+    assert not model.training
+
+
+def test_terms_beside_the_total_may_be_detached_and_of_another_type(images):
+    def loss(images, weight):
+        total = (weight - 1).square().sum()
+        return {"total": total, "double": total.detach().double() / 3, "count": torch.tensor(5), "one": torch.ones(1)}
+
+    train = fit(Reader(loss), images, epochs=1, batch_size=26).train
+    assert {name: value for name, (value,) in train.items()} == {
+        "total": 16, "double": 16 / 3, "count": 5, "one": 1,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (models.VAE, r"got the class VAE, expected a model, .*; make one first: VAE\(…\)"),
+        (torch.zeros(3, *SHAPE), "got Tensor, expected a model"),
+        (nn.Linear(16, 16), r"got a Linear without loss, expected a model, an nn.Module with loss\(…\); define loss"),
+        (type("Forgotten", (models.Autoencoder,), {})(), "got a Forgotten without loss, .*define loss"),
+    ],
+    ids=["class", "tensor", "no loss", "an autoencoder without one"],
+)
+def test_what_is_no_model_with_a_loss_is_an_error(images, model, message):
+    with pytest.raises(ValueError, match=message):
+        fit(model, images)
+    with pytest.raises(ValueError, match=message):
+        training.mean_loss(model, images)
+
+
+def test_a_model_with_nothing_to_train_is_an_error(images):
+    frozen, empty = denoising().requires_grad_(False), Reader()
+    del empty.weight
+    with pytest.raises(ValueError, match=r"got a Denoising all 4 of whose weights are frozen, .*requires_grad_"):
+        fit(frozen, images)
+    with pytest.raises(ValueError, match="got a Reader without any weights"):
+        fit(empty, images)
+
+
+def test_frozen_weights_stay_and_the_others_are_trained(images):
+    model = denoising()
+    model.decoder.requires_grad_(False)
+    before = weights(model)
+    fit(model, images)
+    moved = {name for name, value in weights(model).items() if not torch.equal(value, before[name])}
+    assert moved == {"encoder.weight", "encoder.bias"}
+
+
+def test_weights_that_have_two_names_are_trained_saved_and_resumed_as_one(images, tmp_path):
+    class Tied(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.up, self.down = nn.Linear(3, 16, bias=False), nn.Linear(3, 16, bias=False)
+            self.down.weight = self.up.weight
+
+        def loss(self, images):
+            pixels = images.flatten(1)
+            return {"total": (self.up(pixels @ self.down.weight) - pixels).square().sum(1).mean()}
+
+    torch.manual_seed(0)
+    unbroken, broken, resumed = Tied(), Tied(), Tied()
+    broken.load_state_dict(unbroken.state_dict())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fit(unbroken, images, epochs=4)
+        fit(broken, images, epochs=2, checkpoint=tmp_path / "run.pt")
+        fit(resumed, images, epochs=4, checkpoint=tmp_path / "run.pt", resume=True)
+    assert resumed.up.weight is resumed.down.weight
+    assert equal(weights(resumed), weights(unbroken))
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (
+            (torch.zeros(4, 3), torch.zeros(4, 3)),
+            r"got 2 tensors, but this model has loss\(images\); pass one for each",
+        ),
+        (torch.full((4, 3), math.nan), "got NaN or infinity in tensor 1 of 1, expected finite numbers"),
+        (torch.full((4, 3), math.inf), "got NaN or infinity in tensor 1 of 1"),
+        (torch.zeros(4, 0), "got no images"),
+        ([torch.zeros(3)] * 5, r"got 5 tensors, but .*torch\.stack makes one tensor of a list of images"),
+    ],
+    ids=["labels that no loss takes", "NaN", "infinity", "no pixels", "list of images"],
+)
+def test_of_a_model_without_a_check_the_tensors_are_checked(data, message):
+    with pytest.raises(ValueError, match=message):
+        fit(Reader(), data)
+
+
+def test_nan_among_the_targets_of_a_readers_model_is_not_blamed_on_the_learning_rate(images):
+    class Targets(Reader):
+        def loss(self, images, targets):
+            return super().loss(images)
+
+    with pytest.raises(ValueError, match="got NaN or infinity in tensor 2 of 2"):
+        fit(Targets(), (images, torch.full((26,), math.nan)))
+    with pytest.raises(ValueError, match=r"got 1 tensors, but this model has loss\(images, targets\)"):
+        fit(Targets(), images)
+
+
+class Checked(Reader):
+    """A reader's model that says itself what it takes."""
+
+    def __init__(self, answer):
+        super().__init__()
+        self.answer, self.seen = answer, []
+
+    def check(self, *data):
+        self.seen.append(len(data[0]))
+        return self.answer(*data)
+
+
+def test_a_models_own_check_sees_all_data_once_and_the_loss_gets_what_it_returns(images):
+    model = Checked(lambda images, extra: (images + extra,))
+    history = fit(
+        model, (images, torch.ones(26, 1, 1, 1)), epochs=2, validation=(images[:5], torch.zeros(5, 1, 1, 1)), lr=0.0
+    )
+    assert model.seen == [26, 5]
+    assert history.train["total"][0] == pytest.approx((images + 1).square().sum().item() / 26, rel=1e-5)
+    assert history.validation["total"][0] == pytest.approx(images[:5].square().sum().item() / 5, rel=1e-5)
+
+
+@pytest.mark.parametrize("answer", [lambda images: None, lambda images: images, lambda images: (images, 3)])
+def test_a_check_that_does_not_return_the_tensors_of_the_loss_is_an_error(images, answer):
+    with pytest.raises(ValueError, match=r"from Checked.check, expected a tuple .*: return \(images,\)"):
+        fit(Checked(answer), images)
+
+
+def test_training_works_where_gradients_are_switched_off(images):
+    plain, other = denoising(), denoising()
+    fit(plain, images)
+    with torch.no_grad():
+        fit(other, images)
+    assert equal(weights(plain), weights(other))
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")

@@ -22,13 +22,13 @@ def network(request, digits):
 
 def test_eight_bits_cost_less_than_half_a_nat(network, digits):
     exported = json.loads(json.dumps(ae.widgets.export(network, digits.test_images, digits.test_labels)))
-    cost = recipes.measure(network, ae.widgets.restore(exported), digits.test_images)
+    cost = recipes.measure(network, ae.widgets.from_exported(exported), digits.test_images)
     assert abs(cost["rounded"] - cost["float"]) < 0.5
     assert 0 < cost["largest pixel difference"] < 0.15
 
 
 def test_a_weight_is_at_most_half_a_step_from_the_original(network, digits):
-    rounded = ae.widgets.restore(ae.widgets.export(network, digits.test_images, digits.test_labels))
+    rounded = ae.widgets.from_exported(ae.widgets.export(network, digits.test_images, digits.test_labels))
     for (name, mine), theirs in zip(network.state_dict().items(), rounded.state_dict().values(), strict=True):
         if mine.dim() == 2:
             step = mine.abs().amax(1, keepdim=True) / 127
@@ -39,12 +39,12 @@ def test_a_weight_is_at_most_half_a_step_from_the_original(network, digits):
 
 def test_exporting_again_changes_nothing(network, digits):
     once = ae.widgets.export(network, digits.test_images, digits.test_labels)
-    assert ae.widgets.export(ae.widgets.restore(once), digits.test_images, digits.test_labels) == once
+    assert ae.widgets.export(ae.widgets.from_exported(once), digits.test_images, digits.test_labels) == once
 
 
 def test_the_numbers_beside_the_weights_are_those_of_the_rounded_network(network, digits):
     exported = ae.widgets.export(network, digits.test_images, digits.test_labels)
-    rounded = ae.widgets.restore(exported)
+    rounded = ae.widgets.from_exported(exported)
     codes = ae.evaluate.encode(rounded, digits.test_images)
     pixels = ae.evaluate.decode(rounded, codes).flatten(1).clamp(1e-6, 1 - 1e-6)
     images = digits.test_images.flatten(1)
@@ -60,10 +60,28 @@ def test_the_numbers_beside_the_weights_are_those_of_the_rounded_network(network
 @pytest.mark.parametrize(
     ("model", "labels", "message"),
     [
-        (ae.models.DenseAutoencoder((784, 16, 3)), None, "latent_dim=3, expected a DenseAutoencoder or a VAE"),
-        (ae.models.LinearAutoencoder(2), None, "got LinearAutoencoder"),
-        (ae.models.VAE((784, 16, 2), activation=torch.nn.Tanh), None, "with Tanh, expected linear layers"),
-        (ae.models.VAE((784, 16, 2)), torch.zeros(3), r"labels of shape \(3,\) for"),
+        (ae.models.DenseAutoencoder((784, 16, 3)), None, "got a DenseAutoencoder with latent_dim=3, expected 2"),
+        (
+            ae.models.LinearAutoencoder(2),
+            None,
+            "got a LinearAutoencoder, expected a DenseAutoencoder or a VAE and no sub",
+        ),
+        (ae.models.BinarizedVAE((784, 16, 2)), None, "got a BinarizedVAE, expected .* and no subclass"),
+        (
+            ae.models.VAE(ae.models.convolutional((2,), latent_dim=2)),
+            None,
+            "got networks with Unflatten, expected dense",
+        ),
+        (ae.models.ConvVAE((2,), latent_dim=2), None, "got a ConvVAE, expected"),
+        (ae.models.VAE((784, 16, 2), activation=torch.nn.Tanh), None, "with Tanh, expected dense ones: linear layers"),
+        (
+            ae.models.VAE((192, 16, 2), image_shape=(3, 8, 8)),
+            None,
+            r"got a VAE of images of shape \(3, 8, 8\), expected \(1, 28, 28\)",
+        ),
+        (torch.nn.Linear(2, 2), None, "got a Linear, expected a DenseAutoencoder or a VAE"),
+        (ae.models.VAE((784, 16, 2)), torch.zeros(3), r"labels of .*shape \(3,\), expected one label .* int64"),
+        (ae.models.VAE((784, 16, 2)), [1, 2, 3], "got list as labels"),
     ],
 )
 def test_what_cannot_be_exported_is_refused_with_a_reason(digits, model, labels, message):
@@ -126,7 +144,7 @@ def mnist():
 @pytest.mark.parametrize("name", SHIPPED)
 def test_the_recorded_numbers_belong_to_the_shipped_weights(name, mnist):
     exported = ae.widgets.trained(name)
-    rounded = ae.widgets.restore(exported)
+    rounded = ae.widgets.from_exported(exported)
     again = ae.widgets.export(rounded, mnist.test_images, mnist.test_labels)
     for key in ("encoder", "decoder", "labels", "widths", "beta"):
         assert again[key] == exported[key], key

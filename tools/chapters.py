@@ -21,7 +21,7 @@ SECONDS_PER_CELL = 300
 
 
 def notebooks() -> list[Path]:
-    """Return the paths of the book's chapters, in reading order; the exercises are made by `tools/exercises.py`."""
+    """Return the paths of the book's chapters, in reading order; `grading/student_notebooks.py` makes the exercises."""
     apart = {".ipynb_checkpoints", "exercises"}
     return sorted(path for path in (ROOT / "book").rglob("*.ipynb") if apart.isdisjoint(path.parts))
 

@@ -59,7 +59,7 @@ def make(name: str, mnist: ae.data.Dataset) -> ae.widgets.Exported:
     model = recipes()[name]
     train(model, mnist)
     exported = ae.widgets.export(model.cpu(), mnist.test_images, mnist.test_labels)
-    return exported | {"rounding": measure(model, ae.widgets.restore(exported), mnist.test_images)}
+    return exported | {"rounding": measure(model, ae.widgets.from_exported(exported), mnist.test_images)}
 
 
 def recipe_hash() -> str:

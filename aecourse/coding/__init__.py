@@ -1,4 +1,4 @@
-"""Codes and what they cost: entropy and Huffman's code, compressors, ANS, and bits-back coding with a VAE."""
+"""Codes and what they cost: entropy and Huffman's code, compressors, ANS, and bits-back coding with a VAE; in bits."""
 
 from .ans import OutOfBits, Stack, pop, push
 from .bits_back import compress, decompress
@@ -12,24 +12,22 @@ from .compressors import (
 )
 from .entropy import (
     NATS_PER_BIT,
-    black_and_white,
     cross_entropy,
     entropy,
     frequencies,
-    grey_levels,
     huffman,
     huffman_decode,
     huffman_encode,
     kl,
     mean_length,
 )
+from .pixels import grey_levels
 
 __all__ = [
     "NATS_PER_BIT",
     "OutOfBits",
     "Stack",
     "best_compressed_sizes",
-    "black_and_white",
     "compress",
     "compressed_size",
     "context_cost",

@@ -30,11 +30,15 @@ def pop(state: int, slots: Sequence[tuple[int, int]], precision: int) -> tuple[i
         state: from `push`.
         slots: `(start, freq)` of each symbol 0, 1, …, together all 2^`precision` slots.
         precision: as when it was pushed.
+
+    Raises:
+        ValueError: if the slot on top belongs to no symbol.
     """
     slot = state % (1 << precision)
-    symbol = next(s for s, (start, freq) in enumerate(slots) if start <= slot < start + freq)
-    start, freq = slots[symbol]
-    return symbol, (state >> precision) * freq + slot - start
+    for symbol, (start, freq) in enumerate(slots):
+        if start <= slot < start + freq:
+            return symbol, (state >> precision) * freq + slot - start
+    raise ValueError(f"got slots without an owner for number {slot}, expected all of 2^{precision} to have one")
 
 
 class OutOfBits(ValueError):

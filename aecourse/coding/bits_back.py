@@ -21,11 +21,12 @@ import numpy as np
 import torch
 from scipy.special import ndtr, ndtri
 from torch import Tensor, nn
-from torch.distributions import Bernoulli
+from torch.distributions import Bernoulli, Normal
 
+from .. import checks
 from ..progress import progress_bar
 from .ans import LOWEST, OutOfBits, Stack
-from .entropy import black_and_white
+from .pixels import black_and_white
 
 LANES = 64  # images coded side by side
 BINS = 10  # log₂ of the number of bins per latent dimension, all equally likely under the prior
@@ -44,15 +45,16 @@ def compress(model: nn.Module, images: Tensor, *, initial_bits: int | None = Non
     The first code is popped from random bits that lie on the stack from the start and stay in the file.
 
     Args:
-        model: a VAE whose pixels are Bernoulli, trained or not.
-        images: `(N, 1, 28, 28)`, each pixel 0 or 1.
+        model: a VAE whose pixels are Bernoulli, trained or not; its `posterior`, `likelihood`, `latent_dim` and
+            `image_shape` are all that is used.
+        images: `(N, *image_shape)`, each pixel 0 or 1.
         initial_bits: how many random bits, a multiple of 32; by default 32 per latent dimension, doubled until enough.
         seed: fixes them.
 
     Raises:
         ValueError: for grey images, a model that is no such VAE or has diverged, or too few `initial_bits`.
     """
-    networks = _precise(model)
+    networks, seed = _precise(model), checks.seed(seed)
     pixels = black_and_white(images, model.image_shape).reshape(len(images), -1)
     words = model.latent_dim if initial_bits is None else _whole_words(initial_bits)
     while True:
@@ -76,13 +78,15 @@ def compress(model: nn.Module, images: Tensor, *, initial_bits: int | None = Non
 
 
 def decompress(model: nn.Module, file: bytes) -> Tensor:
-    """Return the images `(N, 1, 28, 28)` that `compress` with the same model turned into `file`, bit for bit.
+    """Return the images `(N, *image_shape)` that `compress` with the same model turned into `file`, bit for bit.
 
     Raises:
         ValueError: if the file is truncated, altered, or no such file; if it was made with another model; or if
             the networks' outputs on this machine differ too much from those on the one that made it.
     """
     networks = _precise(model)
+    if not isinstance(file, bytes):
+        raise ValueError(f"got {type(file).__name__}, expected the bytes of a file; read it with Path(…).read_bytes()")
     if file[:4] != MAGIC:
         raise ValueError("got bytes that don't begin as a file of compress does, expected such a file")
     if len(file) < HEADER.size or zlib.crc32(file[8:]) != HEADER.unpack_from(file)[1]:
@@ -218,16 +222,29 @@ def _likelihoods(networks: nn.Module, bins: list[np.ndarray]) -> list[_Bernoulli
 
 
 def _precise(model: nn.Module) -> nn.Module:
-    """Return a copy that computes with 64 bits: then two machines round to the same slots almost surely."""
-    if not hasattr(model, "likelihood"):
-        raise ValueError(f"got a {type(model).__name__}, expected a VAE: bits-back needs posterior and likelihood")
+    """Return a copy that computes with 64 bits: then two machines round to the same slots almost surely.
+
+    Raises:
+        ValueError: if the model has diverged, or lacks what bits-back needs: for each image a normal distribution of
+            each number of its code, and for each code a Bernoulli distribution of each pixel.
+    """
+    name = type(model).__name__
+    expected = "expected a VAE with normal codes and Bernoulli pixels, such as models.VAE"
+    if not all(hasattr(model, part) for part in ("posterior", "likelihood", "latent_dim", "image_shape")):
+        raise ValueError(f"got a {name}, {expected}: bits-back needs posterior(images) and likelihood(codes)")
     if not all(weight.isfinite().all() for weight in model.state_dict().values()):
         raise ValueError("got a model whose weights are NaN or infinite, expected finite ones; train it anew")
-    precise = copy.deepcopy(model).cpu().double().eval()
-    kind = precise.likelihood(torch.zeros(1, model.latent_dim, dtype=torch.float64))
-    if not isinstance(kind, Bernoulli):
-        raise ValueError(f"got a VAE whose pixels are {type(kind).__name__}, expected Bernoulli, as in models.VAE")
-    return precise
+    copied = copy.deepcopy(model).cpu().eval()
+    an_image, a_code = torch.zeros(1, *model.image_shape), torch.zeros(1, model.latent_dim)
+    for method, given, kind in (("posterior", an_image, Normal), ("likelihood", a_code, Bernoulli)):
+        try:
+            with torch.no_grad():
+                found = getattr(copied, method)(given)
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise ValueError(f"got a {name} whose {method} fails ({error}), {expected}") from error
+        if not isinstance(found, kind):
+            raise ValueError(f"got a {name} whose {method} is {type(found).__name__}, {expected}")
+    return copied.double()
 
 
 def _checksum(model: nn.Module) -> int:

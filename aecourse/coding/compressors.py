@@ -1,4 +1,4 @@
-"""What images cost in the code of a counting model, or in a file of a general-purpose compressor; all in bits."""
+"""What images cost in the ideal code of a counting model, or in a file of a general-purpose compressor; all in bits."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from .entropy import black_and_white, cross_entropy, frequencies, grey_levels
+from .. import checks
+from .pixels import black_and_white, grey_levels
 
 
 def position_frequencies(images: Tensor, *, smoothing: float = 0.1) -> np.ndarray:
@@ -23,8 +24,12 @@ def position_frequencies(images: Tensor, *, smoothing: float = 0.1) -> np.ndarra
     Args:
         images: `(N, 1, 28, 28)` in [0, 1] with 8-bit grey levels.
         smoothing: added to every count, so that a level never seen at a position can still be coded.
+
+    Raises:
+        ValueError: for what `grey_levels` refuses, or if `smoothing` is negative or not finite.
     """
-    levels = grey_levels(images).flatten(1).to(torch.int64)
+    smoothing = checks.real("smoothing", smoothing)
+    levels = grey_levels(images).cpu().flatten(1).to(torch.int64)
     cells = levels + 256 * torch.arange(levels.shape[1])
     counts = torch.bincount(cells.flatten(), minlength=256 * levels.shape[1]).double().numpy() + smoothing
     return (counts / (len(images) + 256 * smoothing)).reshape(-1, 256)
@@ -33,17 +38,20 @@ def position_frequencies(images: Tensor, *, smoothing: float = 0.1) -> np.ndarra
 def position_cost(images: Tensor, frequencies: np.ndarray) -> float:
     """Return the bits per image in the ideal code that has a distribution of grey levels for each position.
 
+    It is infinite if a level that occurs at a position has frequency 0 there.
+
     Args:
         images: `(N, 1, 28, 28)` in [0, 1] with 8-bit grey levels.
         frequencies: from `position_frequencies`.
 
     Raises:
-        ValueError: if the images have another number of pixels than the code.
+        ValueError: for what `grey_levels` refuses, or if the images have another number of pixels than the code.
     """
-    levels = grey_levels(images).flatten(1).to(torch.int64).numpy()
+    levels = grey_levels(images).cpu().flatten(1).to(torch.int64).numpy()
     if levels.shape[1] != len(frequencies):
         raise ValueError(f"got images of {levels.shape[1]} pixels and a code for {len(frequencies)}, expected as many")
-    lengths = -np.log2(frequencies)
+    with np.errstate(divide="ignore"):
+        lengths = -np.log2(frequencies)
     return float(lengths[np.arange(levels.shape[1]), levels].sum(1).mean())
 
 
@@ -51,52 +59,93 @@ def quantized_cost(train: Tensor, test: Tensor, step: float, *, smoothing: float
     """Return the bits per row that rows of real numbers cost when each is rounded to a multiple of `step`.
 
     Each column has its own ideal code, fitted to the rounded training column; test values beyond its range
-    are clipped to it.
+    are clipped to it.  With `smoothing` 0 the cost is infinite if a test value falls where no training value did.
 
     Args:
-        train, test: `(N, k)`.
+        train, test: `(N, k)`, as many columns in both.
         step: the width of a quantization bin, in the unit of the numbers.
+        smoothing: added to the count of every bin between the least and the greatest training value.
+
+    Raises:
+        ValueError: if the rows don't fit each other or aren't finite, `step` is not above 0 or too small for whole
+            numbers of 63 bits, or `smoothing` is negative or not finite.
     """
+    step, smoothing = checks.real("step", step, above=True), checks.real("smoothing", smoothing)
+    known, new = _rounded(train, step), _rounded(test, step)
+    if known.shape[1] != new.shape[1]:
+        raise ValueError(
+            f"got {known.shape[1]} columns to train on and {new.shape[1]} to test on, expected as many; "
+            "encode both with the same model"
+        )
     bits = 0.0
-    for known, new in zip((train / step).round().long().T, (test / step).round().long().T, strict=True):
-        low, high = int(known.min()), int(known.max())
-        p = frequencies(new.clamp(low, high) - low, high - low + 1)
-        bits += cross_entropy(p, frequencies(known - low, high - low + 1, smoothing=smoothing))
+    for column, values in zip(known.T, new.T, strict=True):
+        bins, counts = np.unique(column, return_counts=True)
+        met, times = np.unique(values.clip(bins[0], bins[-1]), return_counts=True)
+        nearest = bins.searchsorted(met)
+        weights = np.where(bins[nearest] == met, counts[nearest], 0) + smoothing
+        with np.errstate(divide="ignore"):
+            lengths = -np.log2(weights / _sum_of_counts(bins, counts, smoothing))
+        bits += float((times / len(values) * lengths).sum())
     return bits
+
+
+def _rounded(rows: Tensor, step: float) -> np.ndarray:
+    """Return rows of numbers in units of `step`, as whole numbers `(N, k)`, or raise a ValueError."""
+    if not isinstance(rows, Tensor) or rows.dim() != 2 or len(rows) == 0:
+        shape = f"shape {tuple(rows.shape)}" if isinstance(rows, Tensor) else f"type {type(rows).__name__}"
+        raise ValueError(f"got rows of {shape}, expected a tensor (N, k) with N of at least 1; flatten each to a row")
+    steps = (rows.detach().cpu() / step).round()
+    if not (steps.abs() < 2**62).all():
+        raise ValueError(
+            f"got a row with {rows.abs().max():g}, expected finite numbers below 2⁶² steps of {step:g}; "
+            "drop what is infinite or NaN, or take a larger step"
+        )
+    return steps.long().numpy()
+
+
+def _sum_of_counts(bins: np.ndarray, counts: np.ndarray, smoothing: float) -> float:
+    """Return the sum of the smoothed counts of all bins from the first to the last, most of which may be empty.
+
+    One far-out code and a small step make billions of bins, too many for a list of them.  A million are added up
+    one by one, since the order in which numbers are added decides their sum's last digit.
+    """
+    if (width := int(bins[-1]) - int(bins[0]) + 1) > 2**20:
+        return counts.sum() + smoothing * width
+    smoothed = np.full(width, smoothing)
+    smoothed[bins - bins[0]] += counts
+    return smoothed.sum()
+
+
+COMPRESSORS: dict[str, Callable[[np.ndarray], bytes]] = {  # each at its strongest, of bytes (height, width)
+    "zlib": lambda picture: zlib.compress(picture, 9),
+    "lzma": lambda picture: lzma.compress(picture, preset=9 | lzma.PRESET_EXTREME),
+    "bz2": lambda picture: bz2.compress(picture, 9),
+    "png": lambda picture: _file(picture, "png", optimize=True),
+    "webp": lambda picture: _file(picture, "webp", lossless=True, quality=100),
+}
+WIDEST = 16383  # pixels on a side of a picture in WebP
 
 
 def compressed_size(images: Tensor, method: str) -> float:
     """Return the bits per image that a general-purpose compressor needs at its strongest setting.
 
+    All images are packed at once, one below the other: as one stream of bytes for "zlib", "lzma" and "bz2", which
+    favours them, and as one tall picture for "png".
+
     Args:
         images: `(N, 1, 28, 28)` in [0, 1] with 8-bit grey levels.
-        method: "zlib" or "lzma" on all images as one stream, the way that favours them; "png" on one
-            tall picture of all images, one below the other.
+        method: "zlib", "lzma", "bz2", "png" or "webp"; WebP takes no picture of more than 16,383 rows.
 
     Raises:
-        ValueError: for an unknown method.
+        ValueError: for another method, too many images for WebP, or what `grey_levels` refuses.
     """
+    if method not in COMPRESSORS:
+        raise ValueError(f"got method={method!r}, expected one of {', '.join(COMPRESSORS)}")
     levels = grey_levels(images).cpu().numpy()
-    if method == "zlib":
-        size = len(zlib.compress(levels.tobytes(), 9))
-    elif method == "lzma":
-        size = len(lzma.compress(levels.tobytes(), preset=9 | lzma.PRESET_EXTREME))
-    elif method == "png":
-        file = io.BytesIO()
-        Image.fromarray(levels.reshape(-1, levels.shape[-1])).save(file, "png", optimize=True)
-        size = file.tell()
-    else:
-        raise ValueError(f"got method={method!r}, expected 'zlib', 'lzma' or 'png'")
-    return 8 * size / len(images)
-
-
-COMPRESSORS: dict[str, Callable[[np.ndarray], bytes]] = {  # each takes bytes of shape (N, height, width)
-    "zlib": lambda images: zlib.compress(images, 9),
-    "lzma": lambda images: lzma.compress(images, preset=9 | lzma.PRESET_EXTREME),
-    "bz2": lambda images: bz2.compress(images, 9),
-    "png": lambda images: _picture(images, "png", optimize=True),
-    "webp": lambda images: _picture(images, "webp", lossless=True, quality=100),
-}
+    tall = np.ascontiguousarray(levels.reshape(-1, levels.shape[-1]))
+    if method == "webp" and len(tall) > WIDEST:
+        raise ValueError(f"got {len(tall):,} rows of pixels, expected at most {WIDEST:,} for WebP; take fewer images")
+    return 8 * len(COMPRESSORS[method](tall)) / len(images)
 
 
 def best_compressed_sizes(images: Tensor) -> dict[str, float]:
@@ -114,13 +163,15 @@ def best_compressed_sizes(images: Tensor) -> dict[str, float]:
         Bits per image for "zlib", "lzma", "bz2", "png" and "webp" (lossless).
 
     Raises:
-        ValueError: for grey images.
+        ValueError: for grey images, and for what `checks.images` refuses.
     """
     layouts = _layouts(black_and_white(images))
+    streams, mosaics = [layout.reshape(-1, layout.shape[2]) for layout in layouts], [*map(_mosaic, layouts)]
     sizes = {}
     with ThreadPoolExecutor(max_workers=2) as pool:  # each LZMA takes 100 MB and more
         for name, compress in COMPRESSORS.items():
-            sizes[name] = 8 * min(map(len, pool.map(compress, layouts))) / len(images)
+            pictures = mosaics if name in ("png", "webp") else streams
+            sizes[name] = 8 * min(map(len, pool.map(compress, pictures))) / len(images)
     return sizes
 
 
@@ -144,20 +195,20 @@ def context_cost(
         ValueError: for grey images, images of different shapes, `neighbours`, `block` or `smoothing` out of range,
             or more than 2²⁴ contexts.
     """
-    if train.shape[1:] != test.shape[1:]:
-        raise ValueError(f"got images of shapes {tuple(train.shape)} and {tuple(test.shape)}, expected the same shape")
-    if not 0 <= neighbours <= 24 or (block is not None and block < 1):
-        raise ValueError(f"got neighbours={neighbours!r}, block={block!r}, expected 0 to 24, and None or at least 1")
-    if not smoothing > 0:
-        raise ValueError(f"got smoothing={smoothing!r}, expected above 0: what was never seen would cost infinity")
-    blocks = _blocks(train.shape[-2:], block)
+    known, new = black_and_white(train), black_and_white(test)
+    if known.shape[1:] != new.shape[1:]:
+        raise ValueError(f"got images of shapes {known.shape} and {new.shape}, expected the same height and width")
+    neighbours = checks.whole("neighbours", neighbours, 0, 24)
+    block = None if block is None else checks.whole("block", block)
+    smoothing = checks.real("smoothing", smoothing, above=True)  # what was never seen would cost infinity
+    blocks = _blocks(known.shape[-2:], block)
     if (contexts := (int(blocks.max()) + 1) * 2**neighbours) > 2**24:
         raise ValueError(
             f"got {contexts:,} contexts, expected at most {2**24:,}; take fewer neighbours or larger blocks"
         )
-    counts = _context_counts(train, neighbours, blocks) + smoothing
+    counts = _context_counts(known, neighbours, blocks) + smoothing
     lengths = -np.log2(counts / counts.sum(1, keepdims=True))
-    return float((_context_counts(test, neighbours, blocks) * lengths).sum() / len(test))
+    return float((_context_counts(new, neighbours, blocks) * lengths).sum() / len(new))
 
 
 def _blocks(shape: tuple[int, int], block: int | None) -> np.ndarray:
@@ -166,9 +217,9 @@ def _blocks(shape: tuple[int, int], block: int | None) -> np.ndarray:
     return rows[:, None] * (columns[-1] + 1) + columns
 
 
-def _context_counts(images: Tensor, neighbours: int, blocks: np.ndarray) -> np.ndarray:
+def _context_counts(images: np.ndarray, neighbours: int, blocks: np.ndarray) -> np.ndarray:
     """Return how often black and white came after each context: `(contexts, 2)`."""
-    pixels = black_and_white(images).reshape(-1, *images.shape[-2:])
+    pixels = images.reshape(-1, *images.shape[-2:])
     height, width = pixels.shape[1:]
     known = [(dy, dx) for dy in range(-4, 1) for dx in range(-4, 5) if (dy, dx) < (0, 0)]
     nearest = sorted(known, key=lambda offset: (offset[0] ** 2 + offset[1] ** 2, -offset[0], offset[1]))[:neighbours]
@@ -196,12 +247,15 @@ def _layouts(pixels: np.ndarray) -> list[np.ndarray]:
     return layouts
 
 
-def _picture(images: np.ndarray, format: str, **settings: object) -> bytes:
-    """Return a file of one mosaic of all images, as wide as WebP allows."""
+def _mosaic(images: np.ndarray) -> np.ndarray:
+    """Return one picture of all images `(N, height, width)` side by side, as wide as WebP allows."""
     n, height, width = images.shape
-    columns = min(n, 16383 // width)
+    columns = min(n, WIDEST // width)
     padded = np.pad(images, ((0, -n % columns), (0, 0), (0, 0)))
-    mosaic = padded.reshape(-1, columns, height, width).swapaxes(1, 2).reshape(-1, columns * width)
+    return padded.reshape(-1, columns, height, width).swapaxes(1, 2).reshape(-1, columns * width)
+
+
+def _file(picture: np.ndarray, format: str, **settings: object) -> bytes:
     file = io.BytesIO()
-    Image.fromarray(mosaic).save(file, format, **settings)
+    Image.fromarray(picture).save(file, format, **settings)
     return file.getvalue()

@@ -1,4 +1,4 @@
-"""Entropy, cross-entropy and KL in bits, and Huffman's code.
+"""Entropy, cross-entropy and KL in bits, how often symbols occur, and Huffman's code.
 
 Costs here are in bits, since these functions speak of files; models and losses speak in nats
 (1 nat = 1 / ln 2 ≈ 1.443 bits).
@@ -65,39 +65,23 @@ def frequencies(symbols: Tensor, alphabet_size: int = 256, *, smoothing: float =
         smoothing: added to every count; above 0 no symbol gets probability 0 (Laplace).
 
     Raises:
-        ValueError: if a symbol lies outside the alphabet, or there is nothing to count.
+        ValueError: if a symbol is no whole number or lies outside the alphabet, there is nothing to count, or
+            `alphabet_size` or `smoothing` is no such number.
     """
+    checks.whole("alphabet_size", alphabet_size)
+    checks.real("smoothing", smoothing)
     symbols = torch.as_tensor(symbols).flatten()
     if symbols.numel() == 0:
         raise ValueError("got no symbols, expected at least one")
     if symbols.is_floating_point():
-        raise ValueError(f"got symbols of dtype {symbols.dtype}, expected whole numbers; use grey_levels(images)")
+        raise ValueError(
+            f"got symbols of dtype {symbols.dtype}, expected whole numbers; for images use grey_levels(images)"
+        )
     low, high = int(symbols.min()), int(symbols.max())
     if low < 0 or high >= alphabet_size:
         raise ValueError(f"got symbols from {low} to {high}, expected 0 to {alphabet_size - 1}")
-    counts = torch.bincount(symbols.to(torch.int64), minlength=alphabet_size).double().numpy() + smoothing
+    counts = torch.bincount(symbols.cpu().to(torch.int64), minlength=alphabet_size).double().numpy() + smoothing
     return counts / counts.sum()
-
-
-def grey_levels(images: Tensor) -> Tensor:
-    """Return images in [0, 1] as the uint8 grey levels 0 … 255 that they were stored with."""
-    return (images * 255).round().to(torch.uint8)
-
-
-def black_and_white(images: Tensor, shape: tuple[int, ...] | None = None) -> np.ndarray:
-    """Return images `(N, 1, 28, 28)` whose pixels are 0 or 1 as an array of the same shape, uint8.
-
-    Args:
-        images: from `data.binarize`.
-        shape: what one image must look like, None for any.
-
-    Raises:
-        ValueError: for grey pixels, and what `models.check_images` rejects.
-    """
-    checks.images(images, shape)
-    if not ((images == 0) | (images == 1)).all():
-        raise ValueError("got grey pixels, expected only 0 and 1; use data.binarize(images) first")
-    return np.ascontiguousarray(images.to(torch.uint8).cpu().numpy())
 
 
 def huffman(p: ArrayLike) -> list[str]:
@@ -157,9 +141,11 @@ def huffman_decode(bits: str, codewords: Sequence[str]) -> list[int]:
     """Return the symbols that `huffman_encode` turned into `bits`.
 
     Raises:
-        ValueError: if the bits end inside a codeword or fit none.
+        ValueError: if the bits end inside a codeword or fit none, or there is no codeword.
     """
     symbols = {word: symbol for symbol, word in enumerate(codewords) if word}
+    if not symbols:
+        raise ValueError(f"got no codeword among {len(codewords)} symbols, expected at least one; use huffman(p)")
     longest = max(map(len, symbols))
     decoded, word = [], ""
     for position, bit in enumerate(bits):

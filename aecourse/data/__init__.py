@@ -1,11 +1,13 @@
 """Data sets as tensors in memory, and where they came from.
 
-`digits`: MNIST, or the digits inside scikit-learn; `drawn`: letters, shapes and stick figures that are drawn when they
-are asked for; `chorales`: Bach's, in a room of their own, since notes are no images.
+`dataset`: what a data set of images is, and one from a reader's own pictures; `digits`: MNIST, or the digits inside
+scikit-learn; `drawn`: letters, shapes and stick figures that are drawn when they are asked for; `chorales`: Bach's, in
+a room of their own, since notes are no images; `fetch`: where the files of MNIST and the chorales are found.
 """
 
 from . import chorales
-from .digits import Dataset, binarize, load, rotations
+from .dataset import Dataset, binarize, load_folder, rotations
+from .digits import load
 from .drawn import (
     KEY_POINTS,
     SHAPE_FACTORS,
@@ -28,6 +30,7 @@ __all__ = [
     "draw_shapes",
     "letters",
     "load",
+    "load_folder",
     "random_shapes",
     "rotations",
     "stick_figures",

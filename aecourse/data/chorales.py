@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-import tempfile
-import urllib.request
-import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
-from platformdirs import user_cache_path
 from torch import Tensor
 
-from .digits import _folders, _reason, _searched, _time_limit
+from .. import checks
+from .fetch import File, fetch
 
 REST = -1
 RANGES = {"soprano": (54, 87), "alto": (46, 80), "tenor": (40, 75), "bass": (30, 72)}
@@ -27,10 +21,15 @@ Six semitones more at either end than in Bach's chorales, so that each can be mo
 """
 LOWEST = torch.tensor([low for low, _ in RANGES.values()])
 
-URL = "https://raw.githubusercontent.com/czhuang/JSB-Chorales-dataset/master/Jsb16thSeparated.json"
-SHA256 = "79294cc374f9252e95ef4b703161524c1c53dc1f712c236f00f1c1f5d54af5a7"
 _SUNG = {name: (low + 6, high - 6) for name, (low, high) in RANGES.items()}  # in Bach's chorales, in their own keys
-FILE = Path("jsb-chorales") / "Jsb16thSeparated.json"
+
+FILES = [
+    File(
+        "jsb-chorales/Jsb16thSeparated.json",
+        "79294cc374f9252e95ef4b703161524c1c53dc1f712c236f00f1c1f5d54af5a7",
+        ("https://raw.githubusercontent.com/czhuang/JSB-Chorales-dataset/master/Jsb16thSeparated.json",),
+    )
+]
 
 
 @dataclass(frozen=True)
@@ -70,39 +69,14 @@ def load(*, fallback: bool = True) -> Chorales:
         RuntimeError: if a file is damaged (named in the message) and no good copy can be downloaded, or
             if there is neither a file nor a network and `fallback` is False.
     """
-    damaged: list[Path] = []
-    for root, origin in _folders():
-        path = root / FILE
-        if not path.exists():
-            continue
-        content = path.read_bytes()
-        if _is_good(content):
-            _warn_of(damaged, f"you get the good copy in {origin}")
-            return _read(content, origin)
-        damaged.append(path)
-    try:
-        content = _download(user_cache_path("aecourse"))
-    except Exception as error:  # whatever the network, the host or the disk make urllib raise
-        if damaged:
-            raise RuntimeError(
-                f"damaged files of chorales: {', '.join(map(str, damaged))}; no good copy could be downloaded "
-                f"({_reason(error)}). Delete them, or put good ones in their place"
-            ) from error
-        if not fallback:
-            raise RuntimeError(
-                f"found no chorales in {_searched()}, and they could not be downloaded "
-                f"({_reason(error)}). Set AECOURSE_DATA to a folder that holds {FILE.as_posix()}"
-            ) from error
-        warnings.warn(
-            f"Bach's chorales were not found in {_searched()} and could not be downloaded, so you get chorales that "
-            "were made up by simple rules of harmony instead. Everything runs; the numbers differ from the text, and "
-            f"so does the music. For Bach's, connect to the network or set AECOURSE_DATA to a folder that holds "
-            f"{FILE.as_posix()}.",
-            stacklevel=2,
-        )
+    stand_in = "chorales that were made up by simple rules of harmony" if fallback else None
+    found = fetch("Bach's chorales", FILES, stand_in=stand_in)
+    if found is None:
         return made_up()
-    _warn_of(damaged, "a good copy was downloaded")
-    return _read(content, f"downloaded from {URL}")
+    folder, origin = found
+    parts = json.loads((folder / FILES[0].path).read_bytes())
+    split = ([torch.tensor(piece, dtype=torch.int64) for piece in parts[key]] for key in ("train", "valid", "test"))
+    return Chorales("chorales", *split, origin)
 
 
 def made_up(*, train: int = 120, validation: int = 40, test: int = 40, seed: int = 0) -> Chorales:
@@ -112,10 +86,15 @@ def made_up(*, train: int = 120, validation: int = 40, test: int = 40, seed: int
     chords and end with a long one.  The bass sings the root, the other voices the nearest notes of the chord.
 
     Args:
-        train, validation, test: how many of each.
+        train, validation, test: how many of each; 0 for none.
         seed: fixes them all.
+
+    Raises:
+        ValueError: if a number is no whole number of at least 0.
     """
-    random = np.random.default_rng(seed)
+    for name, count in (("train", train), ("validation", validation), ("test", test)):
+        checks.whole(name, count, 0)
+    random = np.random.default_rng(checks.seed(seed))
     parts = [[_compose(random) for _ in range(count)] for count in (train, validation, test)]
     return Chorales("made-up chorales", *parts, "made up by aecourse")
 
@@ -132,11 +111,11 @@ def windows(chorales: Sequence[Tensor], steps: int = 32, hop: int = 8, *, every:
         every: keep each `every`-th row only: 2 makes eighth notes of sixteenths, 4 quarter notes.
 
     Raises:
-        ValueError: if a chorale has another shape, a number is less than 1, or all chorales are too short.
+        ValueError: if a chorale has another shape, a number is no whole number of at least 1, or all chorales are
+            too short.
     """
     for name, value in (("steps", steps), ("hop", hop), ("every", every)):
-        if value < 1:
-            raise ValueError(f"got {name}={value}, expected at least 1")
+        checks.whole(name, value)
     found = []
     for chorale in chorales:
         rows = check_rows(chorale)[::every]
@@ -149,8 +128,12 @@ def windows(chorales: Sequence[Tensor], steps: int = 32, hop: int = 8, *, every:
 
 
 def transpose(rows: Tensor, semitones: int) -> Tensor:
-    """Return rows of the same shape with every note higher by so many semitones; rests stay rests."""
-    return torch.where(rows == REST, rows, rows + semitones)
+    """Return rows of the same shape with every note higher by so many semitones; rests stay rests.
+
+    Raises:
+        ValueError: if `semitones` is no whole number.
+    """
+    return torch.where(rows == REST, rows, rows + checks.whole("semitones", semitones, -127, 127))
 
 
 def in_c(chorales: Iterable[Tensor]) -> list[Tensor]:
@@ -170,10 +153,20 @@ def augment(windows: Tensor, semitones: Iterable[int] = range(-5, 7)) -> Tensor:
     Args:
         windows: `(N, steps, 4)`, as `windows` gives them.
         semitones: by how much; twelve neighbours reach every key.
+
+    Raises:
+        ValueError: if they are no windows, or none can be sung.
     """
+    _check_notes(windows, "windows", ("N", "steps", len(RANGES)), _CUT)
     low, high = torch.tensor(list(_SUNG.values())).T
     moved = [transpose(windows, shift) for shift in semitones]
-    return torch.cat([part[((part == REST) | (part >= low) & (part <= high)).flatten(1).all(1)] for part in moved])
+    sung = [part[((part == REST) | (part >= low) & (part <= high)).flatten(1).all(1)] for part in moved]
+    if not any(map(len, sung)):
+        raise ValueError(
+            f"got {len(windows)} windows that can't be sung in any of {len(moved)} transpositions, expected some whose "
+            f"voices stay in {_SUNG}; add smaller semitones, 0 among them"
+        )
+    return torch.cat(sung)
 
 
 def piano_roll(rows: Tensor, low: int = 36, high: int = 81) -> Tensor:
@@ -184,9 +177,10 @@ def piano_roll(rows: Tensor, low: int = 36, high: int = 81) -> Tensor:
         low, high: the lowest and the highest pitch of the picture.
 
     Raises:
-        ValueError: if a note lies outside.
+        ValueError: if a note lies outside, or `low` and `high` are no two pitches in this order.
     """
     rows = check_rows(rows)
+    checks.whole("high", high, checks.whole("low", low, 0, 127), 127)
     sung = rows[rows != REST]
     if len(sung) and (sung.min() < low or sung.max() > high):
         raise ValueError(f"got notes from {sung.min()} to {sung.max()}, expected them in [{low}, {high}]")
@@ -200,18 +194,7 @@ def check_windows(windows: Tensor, steps: int | None = None) -> Tensor:
     Raises:
         ValueError: for anything else; the message says what came, what was expected and what to do.
     """
-    shape = f"(N, {steps or 'steps'}, 4)"
-    expected = f"an int64 tensor of shape {shape} with MIDI pitches, −1 for a rest"
-    if not isinstance(windows, Tensor):
-        raise ValueError(
-            f"got {type(windows).__name__}, expected {expected}; cut them with aecourse.data.chorales.windows"
-        )
-    if windows.dtype != torch.int64:
-        raise ValueError(f"got windows of dtype {windows.dtype}, expected {expected}; call .long() on whole numbers")
-    fits = windows.dim() == 3 and len(windows) and windows.shape[1:] == (steps or windows.shape[1], len(RANGES))
-    if not fits:
-        hint = "add a batch dimension with windows[None]" if windows.dim() == 2 else "cut them anew"
-        raise ValueError(f"got windows of shape {tuple(windows.shape)}, expected {expected}; {hint}")
+    _check_notes(windows, "windows", ("N", steps or "steps", len(RANGES)), _CUT)
     high = torch.tensor([high for _, high in RANGES.values()])
     for voice, name in enumerate(RANGES):
         pitches = windows[..., voice]
@@ -235,15 +218,41 @@ def check_rows(rows: Tensor) -> Tensor:
     Raises:
         ValueError: for anything else.
     """
-    expected = "an int64 tensor of shape (steps, 4) with MIDI pitches, −1 for a rest"
-    if not isinstance(rows, Tensor) or rows.dtype != torch.int64:
-        what = f"dtype {rows.dtype}" if isinstance(rows, Tensor) else type(rows).__name__
-        raise ValueError(f"got {what}, expected {expected}; convert with torch.as_tensor(…, dtype=torch.int64)")
-    if rows.dim() != 2 or rows.shape[1] != len(RANGES):
-        raise ValueError(f"got shape {tuple(rows.shape)}, expected {expected}; take one piece at a time")
+    expected = _check_notes(rows, "rows", ("steps", len(RANGES)), "take one piece at a time")
     if len(rows) and (rows.min() < REST or rows.max() > 127):
         raise ValueError(f"got numbers from {rows.min()} to {rows.max()}, expected {expected}, at most 127")
     return rows
+
+
+_CUT = "cut them with aecourse.data.chorales.windows"
+
+
+def _check_notes(notes: Tensor, name: str, shape: tuple[str | int, ...], hint: str) -> str:
+    """Check all but the pitches, and return in words what was expected.
+
+    Args:
+        notes: what came.
+        name: what the messages call it.
+        shape: a name stands for any size, but N for one of at least 1.
+        hint: what to do about another shape.
+
+    Raises:
+        ValueError: if they are no int64 tensor of that shape.
+    """
+    expected = f"an int64 tensor of shape ({', '.join(map(str, shape))}) with MIDI pitches, −1 for a rest"
+    if not isinstance(notes, Tensor):
+        convert = "convert with torch.as_tensor(…, dtype=torch.int64)"
+        raise ValueError(f"got {type(notes).__name__} as {name}, expected {expected}; {convert}")
+    if notes.dtype != torch.int64:
+        raise ValueError(f"got {name} of dtype {notes.dtype}, expected {expected}; call .long() on whole numbers")
+    sizes = tuple(notes.shape)
+    fits = len(sizes) == len(shape) and all(
+        isinstance(wanted, str) or size == wanted for size, wanted in zip(sizes, shape, strict=True)
+    )
+    if not fits or ("N" in shape and not len(notes)):
+        hint = f"add a batch dimension with {name}[None]" if len(sizes) == len(shape) - 1 else hint
+        raise ValueError(f"got {name} of shape {sizes}, expected {expected}; {hint}")
+    return expected
 
 
 def _in_c(rows: Tensor) -> Tensor:
@@ -253,37 +262,6 @@ def _in_c(rows: Tensor) -> Tensor:
     moved = [transpose(rows, down), transpose(rows, down + 12)]
     excess = [(torch.relu(low - part) + torch.relu(part - high))[part != REST].amax() for part in moved if len(bass)]
     return moved[1] if not excess or excess[1] < excess[0] else moved[0]
-
-
-def _is_good(content: bytes) -> bool:
-    return hashlib.sha256(content).hexdigest() == SHA256
-
-
-def _read(content: bytes, origin: str) -> Chorales:
-    parts = json.loads(content)
-    split = ([torch.tensor(piece, dtype=torch.int64) for piece in parts[key]] for key in ("train", "valid", "test"))
-    return Chorales("chorales", *split, origin)
-
-
-def _download(cache: Path) -> bytes:
-    """Put a verified copy into the cache and return it; what is only half there never gets its final name."""
-    with _time_limit(20), urllib.request.urlopen(URL) as answer:
-        content = answer.read()
-    if not _is_good(content):
-        raise RuntimeError(f"the host sent another file than {FILE.name}")
-    target = cache / FILE
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
-        part = Path(folder) / FILE.name
-        part.write_bytes(content)
-        os.replace(part, target)
-    return content
-
-
-def _warn_of(damaged: list[Path], instead: str) -> None:
-    if damaged:
-        files = ", ".join(map(str, damaged))
-        warnings.warn(f"damaged files of chorales were passed over: {files}; {instead}", stacklevel=3)
 
 
 # Roots as semitones above the key's tonic, and whether the third is minor; the last chord of a phrase is long.
@@ -307,22 +285,22 @@ def _compose(random: np.random.Generator) -> Tensor:
         for place, name in enumerate(progression):
             root, minor = chords[name]
             tones = {(tonic + root + step) % 12 for step in (0, 3 if minor else 4, 7)}
-            chord = _sing(tones, (tonic + root) % 12, before, random)
+            chord = _voice_chord(tones, (tonic + root) % 12, before, random)
             length = 8 if place == len(progression) - 1 else 4
             rows += [chord] * length
             if length == 4 and random.random() < 0.3:  # the soprano steps away on the second eighth
-                rows[-2:] = [[_within(chord[0] + int(random.choice([-2, 2])), "soprano"), *chord[1:]]] * 2
+                rows[-2:] = [[_clamp_to_range(chord[0] + int(random.choice([-2, 2])), "soprano"), *chord[1:]]] * 2
             before = chord
         if random.random() < 0.1:
             rows += [[REST] * 4] * 4
     return torch.tensor(rows, dtype=torch.int64)
 
 
-def _within(pitch: int, voice: str) -> int:
+def _clamp_to_range(pitch: int, voice: str) -> int:
     return min(max(pitch, _SUNG[voice][0]), _SUNG[voice][1])
 
 
-def _sing(tones: set[int], root: int, before: list[int], random: np.random.Generator) -> list[int]:
+def _voice_chord(tones: set[int], root: int, before: list[int], random: np.random.Generator) -> list[int]:
     """Return the chord: the root in the bass, elsewhere one of the two nearest tones, no voice above its neighbour."""
     chord: list[int] = []
     for voice, last in zip(RANGES, before, strict=True):

@@ -25,7 +25,7 @@ from .. import checks
 from ..coding import NATS_PER_BIT, cross_entropy, entropy, frequencies
 from ..losses import gaussian_kl
 from ..models import VAE, CodePrior, GumbelAutoencoder, MusicVAE, check_symbols
-from ..models.recurrent import symbol_cost, to_symbols
+from ..models.recurrent import symbol_cross_entropy, to_symbols
 from ..models.symbols import SymbolAutoencoder
 from ..progress import progress_bar
 from .batches import _array, _at_rest, _by_batches, _random, _with_labels, in_batches
@@ -232,7 +232,8 @@ def _musical_terms(model: MusicVAE, data: tuple[Tensor, ...], draws: int, random
     symbols = to_symbols(windows)
     mu, log_var = model.mu_log_var(symbols)
     costs = (
-        symbol_cost(model.logits(z, symbols), symbols).item() * len(windows) for z in _drawn(mu, log_var, draws, random)
+        symbol_cross_entropy(model.logits(z, symbols), symbols).item() * len(windows)
+        for z in _drawn(mu, log_var, draws, random)
     )
     return gaussian_kl(mu, log_var).sum(1).mean().item() * len(windows), costs
 

@@ -40,7 +40,7 @@ def attention_maps(model: PatchAutoencoder, images: Tensor, *, batch_size: int =
     def maps(batch: Tensor) -> Tensor:
         tokens, looks = model.tokens(batch), []
         for block in model.blocks[:-1]:
-            looks.append(block.attention.look(block.before_attention(tokens))[1])
+            looks.append(block.attention.with_weights(block.attention_norm(tokens))[1])
             tokens = block(tokens)
         return torch.stack(looks)
 
@@ -59,9 +59,9 @@ def encode_with_maps(model: PatchAutoencoder, images: Tensor, maps: Tensor, *, b
         tokens = model.tokens(batch)
         for block, weights in zip(model.blocks[:-1], maps, strict=True):
             attention = block.attention
-            read = weights @ attention.split(attention.value(block.before_attention(tokens)))
+            read = weights @ attention.split(attention.value(block.attention_norm(tokens)))
             tokens = tokens + attention.out(read.transpose(1, 2).flatten(2))
-            tokens = tokens + block.think(block.before_thinking(tokens))
+            tokens = tokens + block.mlp(block.mlp_norm(tokens))
         return model.read_out(model.blocks[-1](tokens))
 
     return _by_batches(codes, images, batch_size=batch_size)

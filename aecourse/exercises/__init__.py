@@ -9,12 +9,10 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from .checking import Question, Verdict, judge
+from .checking import Question, Verdict, check_answer
 
 CHAPTERS = tuple(import_module(f"{__name__}.chapter{number}") for number in range(1, 18))
-QUESTIONS: dict[str, Question] = {
-    name: question for chapter in CHAPTERS for name, question in chapter.QUESTIONS.items()
-}
+QUESTIONS: dict[str, Question] = {question.name: question for chapter in CHAPTERS for question in chapter.QUESTIONS}
 
 __all__ = ["QUESTIONS", "Question", "Verdict", "check"]
 
@@ -34,4 +32,4 @@ def check(question: str, answer: Any, *, seed: int = 0) -> Verdict:
     """
     if question not in QUESTIONS:
         raise ValueError(f"got {question!r}, expected one of {', '.join(QUESTIONS)}")
-    return judge(question, QUESTIONS[question], answer, seed=seed)
+    return check_answer(QUESTIONS[question], answer, seed=seed)

@@ -56,82 +56,65 @@ def _bits(pixels: torch.Tensor, white: torch.Tensor) -> torch.Tensor:
     return -chance.log2().flatten(1).sum(1)
 
 
-QUESTIONS = {
-    "entropy": Question(
-        "entropy(p)",
-        _sources,
-        coding.entropy,
-        {
-            "this is the entropy in nats. For bits, take the logarithm to base 2": lambda p: (
-                coding.entropy(p) * math.log(2)
-            ),
-            "it is NaN where a probability is 0. What never happens costs nothing: count 0 · log 0 as 0": lambda p: sum(
-                math.nan if x == 0 else -x * math.log2(x) for x in p
-            ),
-            "your entropy is negative. Surprise is minus the logarithm of the probability": lambda p: (
-                -coding.entropy(p)
-            ),
-            "you add the surprises without weighing them. The entropy is the *mean* surprise: multiply each by its "
-            "probability": lambda p: -sum(math.log2(x) for x in p if x > 0),
-            "you divide by the number of symbols. The probabilities are the weights of the mean already": lambda p: (
-                coding.entropy(p) / len(p)
-            ),
-            "this is log₂ of the number of symbols: a code that does not look at the probabilities": lambda p: (
-                math.log2(len(p))
-            ),
-        },
+QUESTIONS = [
+    Question("entropy(p)", _sources, coding.entropy).with_mistakes(
+        lambda p: coding.entropy(p) * math.log(2),
+        "this is the entropy in nats. For bits, take the logarithm to base 2",
+        lambda p: sum(math.nan if x == 0 else -x * math.log2(x) for x in p),
+        "it is NaN where a probability is 0. What never happens costs nothing: count 0 · log 0 as 0",
+        lambda p: -coding.entropy(p),
+        "your entropy is negative. Surprise is minus the logarithm of the probability",
+        lambda p: -sum(math.log2(x) for x in p if x > 0),
+        "you add the surprises without weighing them. The entropy is the *mean* surprise: multiply each by its "
+        "probability",
+        lambda p: coding.entropy(p) / len(p),
+        "you divide by the number of symbols. The probabilities are the weights of the mean already",
+        lambda p: math.log2(len(p)),
+        "this is log₂ of the number of symbols: a code that does not look at the probabilities",
     ),
-    "cross_entropy": Question(
-        "cross_entropy(q, p)",
-        _pairs,
-        coding.cross_entropy,
-        {
-            "the two are exchanged. `q` is the world, so it gives the weights; `p` is what the code was made for, so "
-            "it gives the lengths −log₂ p": lambda q, p: -sum(y * _log2(x) for x, y in zip(q, p, strict=True) if y > 0),
-            "this is the waste alone, KL(q‖p). The cross-entropy is the whole bill: add the entropy of `q`": coding.kl,
-            "this is the entropy of `q`, as if the code were made for it": lambda q, p: coding.entropy(q),
-            "this is the entropy of `p`, as if the world were what the code believes": lambda q, p: coding.entropy(p),
-            "this is in nats. For bits, take the logarithm to base 2": lambda q, p: (
-                coding.cross_entropy(q, p) * math.log(2)
-            ),
-            "it is negative: the length of a word is −log₂ p": lambda q, p: -coding.cross_entropy(q, p),
-        },
+    Question("cross_entropy(q, p)", _pairs, coding.cross_entropy).with_mistakes(
+        lambda q, p: -sum(y * _log2(x) for x, y in zip(q, p, strict=True) if y > 0),
+        "the two are exchanged. `q` is the world, so it gives the weights; `p` is what the code was made for, so it "
+        "gives the lengths −log₂ p",
+        coding.kl,
+        "this is the waste alone, KL(q‖p). The cross-entropy is the whole bill: add the entropy of `q`",
+        lambda q, p: coding.entropy(q),
+        "this is the entropy of `q`, as if the code were made for it",
+        lambda q, p: coding.entropy(p),
+        "this is the entropy of `p`, as if the world were what the code believes",
+        lambda q, p: coding.cross_entropy(q, p) * math.log(2),
+        "this is in nats. For bits, take the logarithm to base 2",
+        lambda q, p: -coding.cross_entropy(q, p),
+        "it is negative: the length of a word is −log₂ p",
     ),
-    "huffman_step": Question(
-        "huffman_step(weights)",
-        _weights,
-        _merged,
-        {
-            "you join the two *heaviest*. The rarest must get the longest words: join the lightest": lambda p: sorted(
-                [*sorted(p)[:-2], sum(sorted(p)[-2:])]
-            ),
-            "you join the first two of the list, whatever they weigh": lambda p: sorted([p[0] + p[1], *p[2:]]),
-            "the two lightest are gone, but their sum is missing: they go on as one symbol": lambda p: sorted(p)[2:],
-            "the sum is there, but the two that were joined are there too": lambda p: sorted([*p, sum(sorted(p)[:2])]),
-            "the weights are right, but not sorted from light to heavy": lambda p: [*sorted(p)[2:], sum(sorted(p)[:2])],
-            "the joined symbol has the *mean* weight of the two. It is as likely as both together: add": lambda p: (
-                sorted([*sorted(p)[2:], sum(sorted(p)[:2]) / 2])
-            ),
-        },
+    Question("huffman_step(weights)", _weights, _merged).with_mistakes(
+        lambda p: sorted([*sorted(p)[:-2], sum(sorted(p)[-2:])]),
+        "you join the two *heaviest*. The rarest must get the longest words: join the lightest",
+        lambda p: sorted([p[0] + p[1], *p[2:]]),
+        "you join the first two of the list, whatever they weigh",
+        lambda p: sorted(p)[2:],
+        "the two lightest are gone, but their sum is missing: they go on as one symbol",
+        lambda p: sorted([*p, sum(sorted(p)[:2])]),
+        "the sum is there, but the two that were joined are there too",
+        lambda p: [*sorted(p)[2:], sum(sorted(p)[:2])],
+        "the weights are right, but not sorted from light to heavy",
+        lambda p: sorted([*sorted(p)[2:], sum(sorted(p)[:2]) / 2]),
+        "the joined symbol has the *mean* weight of the two. It is as likely as both together: add",
     ),
-    "image_bits": Question(
-        "image_bits(pixels, white)",
-        _images,
-        _bits,
-        {
-            "this is the mean over the pixels. A file holds them all: add them up": lambda x, w: _bits(x, w) / 16,
-            "one number for all images. Add up each image's own pixels only: the result has shape (N,)": lambda x, w: (
-                _bits(x, w).sum()
-            ),
-            "one number for all images, their mean. Return one for each image: shape (N,)": lambda x, w: _bits(
-                x, w
-            ).mean(),
-            "this is in nats. For bits, divide by log 2": lambda x, w: _bits(x, w) * math.log(2),
-            "you count white pixels only. A black one has the probability 1 − white, and costs too": lambda x, w: (
-                -(x * w.log2()).flatten(1).sum(1)
-            ),
-            "black and white are exchanged: `white` is the probability of a 1": lambda x, w: _bits(1 - x, w),
-            "it is negative: a pixel costs *minus* the logarithm of its probability": lambda x, w: -_bits(x, w),
-        },
+    Question("image_bits(pixels, white)", _images, _bits).with_mistakes(
+        lambda x, w: _bits(x, w) / 16,
+        "this is the mean over the pixels. A file holds them all: add them up",
+        lambda x, w: _bits(x, w).sum(),
+        "one number for all images. Add up each image's own pixels only: the result has shape (N,)",
+        lambda x, w: _bits(x, w).mean(),
+        "one number for all images, their mean. Return one for each image: shape (N,)",
+        lambda x, w: _bits(x, w) * math.log(2),
+        "this is in nats. For bits, divide by log 2",
+        lambda x, w: -(x * w.log2()).flatten(1).sum(1),
+        "you count white pixels only. A black one has the probability 1 − white, and costs too",
+        lambda x, w: _bits(1 - x, w),
+        "black and white are exchanged: `white` is the probability of a 1",
+        lambda x, w: -_bits(x, w),
+        "it is negative: a pixel costs *minus* the logarithm of its probability",
     ),
-}
+]

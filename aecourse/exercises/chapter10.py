@@ -70,83 +70,77 @@ def _one_fewer(codes: Tensor, count: int) -> Tensor:
     return evaluate.keep_largest(codes, count - 1) if count > 1 else torch.zeros_like(codes)
 
 
-QUESTIONS = {
-    "best_activity": Question(
-        "best_activity(inputs, price)",
-        _inputs,
-        _shrunk,
-        {
-            "you take away the whole price. The squared error has the slope 2(z − x), so set the derivative of both "
-            "terms to 0": lambda x, price: (x - price).clamp(min=0),
-            "some activities are negative. A unit can't be less than silent": lambda x, price: x - price / 2,
-            "two things are wrong: you take away too much, and some of the results are below 0. A unit can't be less "
-            "than silent, and the squared error has a slope of its own": lambda x, price: x - price,
-            "your units answer with half of what is left after the price. Think of a price of 0: then the best "
-            "activity is the input itself": lambda x, price: ((x - price) / 2).clamp(min=0),
-            "your units stay silent below the right threshold, but above it they are not shrunk. The price counts "
-            "there, too": lambda x, price: torch.where(x > price / 2, x, 0.0),
-            "negative inputs come out active. No positive activity brings z nearer to a negative "
-            "input": lambda x, price: (x.abs() - price / 2).clamp(min=0),
-            "this is the soft threshold for codes of either sign. Here units are never negative": lambda x, price: (
-                x.sign() * (x.abs() - price / 2).clamp(min=0)
-            ),
-            "you leave the price out: this is the best activity if it costs nothing": lambda x, price: x.clamp(min=0),
-            "you multiply by the price. A price per unit of activity takes away a constant amount, not a "
-            "share": lambda x, price: (x * (1 - price / 2)).clamp(min=0),
-        },
+QUESTIONS = [
+    Question("best_activity(inputs, price)", _inputs, _shrunk).with_mistakes(
+        lambda x, price: (x - price).clamp(min=0),
+        "you take away the whole price. The squared error has the slope 2(z − x), so set the derivative of both terms "
+        "to 0",
+        lambda x, price: x - price / 2,
+        "some activities are negative. A unit can't be less than silent",
+        lambda x, price: x - price,
+        "two things are wrong: you take away too much, and some of the results are below 0. A unit can't be less than "
+        "silent, and the squared error has a slope of its own",
+        lambda x, price: ((x - price) / 2).clamp(min=0),
+        "your units answer with half of what is left after the price. Think of a price of 0: then the best activity "
+        "is the input itself",
+        lambda x, price: torch.where(x > price / 2, x, 0.0),
+        "your units stay silent below the right threshold, but above it they are not shrunk. The price counts there, "
+        "too",
+        lambda x, price: (x.abs() - price / 2).clamp(min=0),
+        "negative inputs come out active. No positive activity brings z nearer to a negative input",
+        lambda x, price: x.sign() * (x.abs() - price / 2).clamp(min=0),
+        "this is the soft threshold for codes of either sign. Here units are never negative",
+        lambda x, price: x.clamp(min=0),
+        "you leave the price out: this is the best activity if it costs nothing",
+        lambda x, price: (x * (1 - price / 2)).clamp(min=0),
+        "you multiply by the price. A price per unit of activity takes away a constant amount, not a share",
     ),
-    "kl_sparsity": Question(
-        "kl_sparsity(codes, rho)",
-        _activities,
-        _sparsity,
-        {
-            "this is the KL the other way round, KL(ρ̂ ‖ ρ). The wanted share ρ comes first, so it is what the "
-            "logarithms are weighted with": _reverse,
-            "you average over the units. The price is the sum: each unit pays for itself": lambda c, rho: (
-                models.bernoulli_kl(rho, c.mean(0)).mean()
-            ),
-            "you compute the price for every single activity and average then. Asked is the price of the *mean* "
-            "activity of each unit": lambda c, rho: models.bernoulli_kl(rho, c).mean(0).sum(),
-            "you add up a price for every activity of every image. A unit pays once, for its mean over the "
-            "images": lambda c, rho: models.bernoulli_kl(rho, c).sum(),
-            "you take one mean over all units together. Then a unit that is always active can hide behind silent "
-            "ones; each has a mean of its own": lambda c, rho: models.bernoulli_kl(rho, c.mean()),
-            "you average over the units of an image. ρ̂ belongs to a unit: average over the images": lambda c, rho: (
-                models.bernoulli_kl(rho, c.mean(1)).sum()
-            ),
-            "one of the two terms is missing. A unit that is silent most of the time has to be silent with the right "
-            "share, too": lambda c, rho: (rho * (rho / c.mean(0)).log()).sum(),
-            "this is the cross-entropy. It is not 0 where the shares agree": _cross_entropy,
-            "the sign is wrong: a KL is never negative": lambda c, rho: -_sparsity(c, rho),
-            "this is in bits. Use the natural logarithm": lambda c, rho: _sparsity(c, rho) / torch.tensor(2.0).log(),
-        },
+    Question("kl_sparsity(codes, rho)", _activities, _sparsity).with_mistakes(
+        _reverse,
+        "this is the KL the other way round, KL(ρ̂ ‖ ρ). The wanted share ρ comes first, so it is what the logarithms "
+        "are weighted with",
+        lambda c, rho: models.bernoulli_kl(rho, c.mean(0)).mean(),
+        "you average over the units. The price is the sum: each unit pays for itself",
+        lambda c, rho: models.bernoulli_kl(rho, c).mean(0).sum(),
+        "you compute the price for every single activity and average then. Asked is the price of the *mean* activity "
+        "of each unit",
+        lambda c, rho: models.bernoulli_kl(rho, c).sum(),
+        "you add up a price for every activity of every image. A unit pays once, for its mean over the images",
+        lambda c, rho: models.bernoulli_kl(rho, c.mean()),
+        "you take one mean over all units together. Then a unit that is always active can hide behind silent ones; "
+        "each has a mean of its own",
+        lambda c, rho: models.bernoulli_kl(rho, c.mean(1)).sum(),
+        "you average over the units of an image. ρ̂ belongs to a unit: average over the images",
+        lambda c, rho: (rho * (rho / c.mean(0)).log()).sum(),
+        "one of the two terms is missing. A unit that is silent most of the time has to be silent with the right "
+        "share, too",
+        _cross_entropy,
+        "this is the cross-entropy. It is not 0 where the shares agree",
+        lambda c, rho: -_sparsity(c, rho),
+        "the sign is wrong: a KL is never negative",
+        lambda c, rho: _sparsity(c, rho) / torch.tensor(2.0).log(),
+        "this is in bits. Use the natural logarithm",
     ),
-    "keep_largest": Question(
-        "keep_largest(codes, k)",
-        _codes,
-        evaluate.keep_largest,
-        {
-            "a large negative number is dropped. What counts is the magnitude": _largest_values,
-            "only positive numbers are left, as after a ReLU. Here a number of either sign may be among the "
-            "largest": lambda c, k: evaluate.keep_largest(c.relu(), k),
-            "this only says *which* numbers stay, with 1 for yes and 0 for no. Asked are the numbers "
-            "themselves": lambda c, k: (evaluate.keep_largest(c, k) != 0).float(),
-            "you lose the signs: keep the numbers themselves and not their magnitudes": lambda c, k: (
-                evaluate.keep_largest(c, k).abs()
-            ),
-            "you keep k numbers of each *column*. The k units are chosen for each image, so row by row": lambda c, k: (
-                evaluate.keep_largest(c.T.contiguous(), min(k, len(c))).T
-            ),
-            "you choose among all images at once, so that some keep more than k numbers and others "
-            "fewer": _largest_of_all,
-            "you have set the k largest to 0 and kept the rest": lambda c, k: c - evaluate.keep_largest(c, k),
-            "you keep the k *smallest* numbers of each row": lambda c, k: (
-                c - evaluate.keep_largest(c, c.shape[1] - k) if k < c.shape[1] else c
-            ),
-            "one number per row is missing. The k-th largest belongs to those that stay": _one_fewer,
-            "the k numbers have moved to the front. Each must stay at its own unit": lambda c, k: (
-                torch.nn.functional.pad(c.gather(1, c.abs().topk(k, dim=1).indices), (0, c.shape[1] - k))
-            ),
-        },
+    Question("keep_largest(codes, k)", _codes, evaluate.keep_largest).with_mistakes(
+        _largest_values,
+        "a large negative number is dropped. What counts is the magnitude",
+        lambda c, k: evaluate.keep_largest(c.relu(), k),
+        "only positive numbers are left, as after a ReLU. Here a number of either sign may be among the largest",
+        lambda c, k: (evaluate.keep_largest(c, k) != 0).float(),
+        "this only says *which* numbers stay, with 1 for yes and 0 for no. Asked are the numbers themselves",
+        lambda c, k: evaluate.keep_largest(c, k).abs(),
+        "you lose the signs: keep the numbers themselves and not their magnitudes",
+        lambda c, k: evaluate.keep_largest(c.T.contiguous(), min(k, len(c))).T,
+        "you keep k numbers of each *column*. The k units are chosen for each image, so row by row",
+        _largest_of_all,
+        "you choose among all images at once, so that some keep more than k numbers and others fewer",
+        lambda c, k: c - evaluate.keep_largest(c, k),
+        "you have set the k largest to 0 and kept the rest",
+        lambda c, k: c - evaluate.keep_largest(c, c.shape[1] - k) if k < c.shape[1] else c,
+        "you keep the k *smallest* numbers of each row",
+        _one_fewer,
+        "one number per row is missing. The k-th largest belongs to those that stay",
+        lambda c, k: torch.nn.functional.pad(c.gather(1, c.abs().topk(k, dim=1).indices), (0, c.shape[1] - k)),
+        "the k numbers have moved to the front. Each must stay at its own unit",
     ),
-}
+]

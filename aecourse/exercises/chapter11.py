@@ -76,79 +76,68 @@ def _writes(inputs: int, kernel: int, stride: int) -> Tensor:
     return F.conv_transpose1d(torch.ones(1, 1, inputs), torch.ones(1, 1, kernel), stride=stride)[0, 0]
 
 
-QUESTIONS = {
-    "convolve": Question(
-        "convolve(image, kernel, stride)",
-        _windows,
-        _convolve,
-        {
-            "you flip the kernel. Mathematicians do, networks don't: the kernel's top left weight lies on the window's "
-            "top left pixel": lambda x, k, s: _convolve(x, k.flip(0, 1), s),
-            "rows and columns of the kernel are exchanged": lambda x, k, s: _convolve(x, k.T, s),
-            "your window moves by one pixel whatever the stride is": lambda x, k, s: _convolve(x, k, 1),
-            "your stride works from row to row, but from column to column the window moves by one": lambda x, k, s: (
-                _convolve(x, k, 1)[::s]
-            ),
-            "your stride works from column to column, but from row to row the window moves by one": lambda x, k, s: (
-                _convolve(x, k, 1)[:, ::s]
-            ),
-            "you add a border of black pixels. Asked are only the places where the window lies inside the "
-            "image": lambda x, k, s: F.conv2d(x[None, None], k[None, None], stride=s, padding=len(k) // 2)[0, 0],
-            "you average over the window. A convolution adds up": lambda x, k, s: _convolve(x, k, s) / k.numel(),
-            "your window jumps by its own width, so that windows never overlap. It moves by `stride`": lambda x, k, s: (
-                _convolve(x, k, len(k))
-            ),
-        },
+QUESTIONS = [
+    Question("convolve(image, kernel, stride)", _windows, _convolve).with_mistakes(
+        lambda x, k, s: _convolve(x, k.flip(0, 1), s),
+        "you flip the kernel. Mathematicians do, networks don't: the kernel's top left weight lies on the window's "
+        "top left pixel",
+        lambda x, k, s: _convolve(x, k.T, s),
+        "rows and columns of the kernel are exchanged",
+        lambda x, k, s: _convolve(x, k, 1),
+        "your window moves by one pixel whatever the stride is",
+        lambda x, k, s: _convolve(x, k, 1)[::s],
+        "your stride works from row to row, but from column to column the window moves by one",
+        lambda x, k, s: _convolve(x, k, 1)[:, ::s],
+        "your stride works from column to column, but from row to row the window moves by one",
+        lambda x, k, s: F.conv2d(x[None, None], k[None, None], stride=s, padding=len(k) // 2)[0, 0],
+        "you add a border of black pixels. Asked are only the places where the window lies inside the image",
+        lambda x, k, s: _convolve(x, k, s) / k.numel(),
+        "you average over the window. A convolution adds up",
+        lambda x, k, s: _convolve(x, k, len(k)),
+        "your window jumps by its own width, so that windows never overlap. It moves by `stride`",
     ),
-    "receptive_side": Question(
-        "receptive_side(kernels, strides)",
-        _layers,
-        _field,
-        {
-            "the strides are missing. After a layer with stride 2 one step is two pixels": lambda k, s: (
-                1 + sum(each - 1 for each in k)
-            ),
-            "you count a layer's own stride. Its windows are laid on the map *before* it, and its stride matters only "
-            "to the layers that follow": _field_with_own_stride,
-            "you count every layer with its whole kernel. Neighbouring windows share pixels, so a layer adds one step "
-            "less than its kernel is wide": _field_with_whole_kernels,
-            "for each layer you count only the stride of the layer just before it. The strides of all earlier layers "
-            "act together": _field_with_last_stride,
-            "every layer adds two steps in your count, as if all kernels were 3 wide. They may differ": lambda k, s: (
-                _field([3] * len(k), s)
-            ),
-            "you multiply the kernels, as if windows never overlapped": lambda k, s: _product(k),
-            "you add up the kernels. That leaves out the strides, and neighbouring windows share pixels": lambda k, s: (
-                sum(k)
-            ),
-            "this is how far apart two neighbours of the last map lie. Asked is how much one of them "
-            "sees": lambda k, s: _product(s),
-            "you go through the layers from the last to the first, but count as if it were from the first to the "
-            "last": lambda k, s: _field(k[::-1], s[::-1]),
-            "this is the number of pixels in the field. Asked is its side": lambda k, s: _field(k, s) ** 2,
-        },
+    Question("receptive_side(kernels, strides)", _layers, _field).with_mistakes(
+        lambda k, s: 1 + sum(each - 1 for each in k),
+        "the strides are missing. After a layer with stride 2 one step is two pixels",
+        _field_with_own_stride,
+        "you count a layer's own stride. Its windows are laid on the map *before* it, and its stride matters only to "
+        "the layers that follow",
+        _field_with_whole_kernels,
+        "you count every layer with its whole kernel. Neighbouring windows share pixels, so a layer adds one step "
+        "less than its kernel is wide",
+        _field_with_last_stride,
+        "for each layer you count only the stride of the layer just before it. The strides of all earlier layers act "
+        "together",
+        lambda k, s: _field([3] * len(k), s),
+        "every layer adds two steps in your count, as if all kernels were 3 wide. They may differ",
+        lambda k, s: _product(k),
+        "you multiply the kernels, as if windows never overlapped",
+        lambda k, s: sum(k),
+        "you add up the kernels. That leaves out the strides, and neighbouring windows share pixels",
+        lambda k, s: _product(s),
+        "this is how far apart two neighbours of the last map lie. Asked is how much one of them sees",
+        lambda k, s: _field(k[::-1], s[::-1]),
+        "you go through the layers from the last to the first, but count as if it were from the first to the last",
+        lambda k, s: _field(k, s) ** 2,
+        "this is the number of pixels in the field. Asked is its side",
     ),
-    "writes": Question(
-        "writes(inputs, kernel, stride)",
-        _ups,
-        _writes,
-        {
-            "your patches lie side by side. They begin `stride` pixels apart, and where they overlap they add "
-            "up": lambda n, k, s: torch.ones(n * k),
-            "your output is `inputs · stride` pixels long. The last patch reaches further: it begins at "
-            "(inputs − 1) · stride and is `kernel` wide": lambda n, k, s: _writes(n, k, s)[: n * s],
-            "your patches begin one pixel apart, whatever the stride is": lambda n, k, s: _writes(n, k, 1),
-            "you count only *whether* a pixel is written. Where patches overlap it is written more than "
-            "once": lambda n, k, s: _writes(n, k, s).clamp(max=1),
-            "kernel and stride are exchanged: the patch is `kernel` wide and the next one begins `stride` "
-            "further on": lambda n, k, s: _writes(n, s, k),
-            "this is a share of all writings. Asked is how often each pixel is written": lambda n, k, s: (
-                _writes(n, k, s) / (n * k)
-            ),
-            "one patch is missing: there is one for each of the `inputs` numbers": lambda n, k, s: _writes(n - 1, k, s),
-            "these are the counts in two dimensions. Asked is one row": lambda n, k, s: torch.outer(
-                _writes(n, k, s), _writes(n, k, s)
-            ),
-        },
+    Question("writes(inputs, kernel, stride)", _ups, _writes).with_mistakes(
+        lambda n, k, s: torch.ones(n * k),
+        "your patches lie side by side. They begin `stride` pixels apart, and where they overlap they add up",
+        lambda n, k, s: _writes(n, k, s)[: n * s],
+        "your output is `inputs · stride` pixels long. The last patch reaches further: it begins at (inputs − 1) · "
+        "stride and is `kernel` wide",
+        lambda n, k, s: _writes(n, k, 1),
+        "your patches begin one pixel apart, whatever the stride is",
+        lambda n, k, s: _writes(n, k, s).clamp(max=1),
+        "you count only *whether* a pixel is written. Where patches overlap it is written more than once",
+        lambda n, k, s: _writes(n, s, k),
+        "kernel and stride are exchanged: the patch is `kernel` wide and the next one begins `stride` further on",
+        lambda n, k, s: _writes(n, k, s) / (n * k),
+        "this is a share of all writings. Asked is how often each pixel is written",
+        lambda n, k, s: _writes(n - 1, k, s),
+        "one patch is missing: there is one for each of the `inputs` numbers",
+        lambda n, k, s: torch.outer(_writes(n, k, s), _writes(n, k, s)),
+        "these are the counts in two dimensions. Asked is one row",
     ),
-}
+]

@@ -72,96 +72,67 @@ def _hidden_in_all(guesses: Tensor, tokens: Tensor, visible: Tensor) -> Tensor:
     return (_errors(guesses, tokens) * hidden).sum() / len(tokens)
 
 
-QUESTIONS: dict[str, Question] = {
-    "patches": Question(
-        "patches(images, size)",
-        _pictures,
-        models.to_patches,
-        {
-            "these are pieces of rows: the pixels were only counted off. A patch has pixels of several rows": (
-                lambda x, s: x.reshape(len(x), -1, s * s)
-            ),
-            "the patches come column by column. Read them as a page: along the top row first": lambda x, s: (
-                _cut(x, s).permute(0, 3, 1, 2, 4).flatten(3).flatten(1, 2)
-            ),
-            "inside each patch rows and columns of pixels are exchanged": lambda x, s: (
-                _cut(x, s).permute(0, 1, 3, 4, 2).flatten(3).flatten(1, 2)
-            ),
-            "rows of an image's patches were mixed: you have the pixels of one patch on the axis of the patches. "
-            "Exchange the last two axes": lambda x, s: models.to_patches(x, s).transpose(1, 2),
-            "each patch is still a square. A token is a list: one axis for all its pixels": lambda x, s: (
-                models.to_patches(x, s).unflatten(2, (s, s))
-            ),
-            "the patches of all images stand in one list. Keep the axis of the images": lambda x, s: models.to_patches(
-                x, s
-            ).flatten(0, 1),
-        },
+QUESTIONS = [
+    Question("patches(images, size)", _pictures, models.to_patches).with_mistakes(
+        lambda x, s: x.reshape(len(x), -1, s * s),
+        "these are pieces of rows: the pixels were only counted off. A patch has pixels of several rows",
+        lambda x, s: _cut(x, s).permute(0, 3, 1, 2, 4).flatten(3).flatten(1, 2),
+        "the patches come column by column. Read them as a page: along the top row first",
+        lambda x, s: _cut(x, s).permute(0, 1, 3, 4, 2).flatten(3).flatten(1, 2),
+        "inside each patch rows and columns of pixels are exchanged",
+        lambda x, s: models.to_patches(x, s).transpose(1, 2),
+        "rows of an image's patches were mixed: you have the pixels of one patch on the axis of the patches. Exchange "
+        "the last two axes",
+        lambda x, s: models.to_patches(x, s).unflatten(2, (s, s)),
+        "each patch is still a square. A token is a list: one axis for all its pixels",
+        lambda x, s: models.to_patches(x, s).flatten(0, 1),
+        "the patches of all images stand in one list. Keep the axis of the images",
     ),
-    "attention": Question(
-        "attention(queries, keys, values)",
-        _sets,
-        _attend,
-        {
-            "the scores are not scaled. In many dimensions they grow, and one key takes everything": _scaled(0),
-            "you divide the scores by d_k. The spread of a sum of d_k products grows with its root": _scaled(1),
-            "your weights sum to 1 over the queries. Each *query* shares out its attention over the keys": (
-                lambda q, k, v: (q @ k.T / math.sqrt(q.shape[1])).softmax(0) @ v
-            ),
-            "these are the weights: where is read. Asked is what is read": lambda q, k, v: models.attend(q, k, v)[1],
-            "there is no softmax: the weights may be negative and don't sum to 1": lambda q, k, v: (
-                (q @ k.T / math.sqrt(q.shape[1])) @ v
-            ),
-            "you take the value of the best key alone. Every key counts, by its weight": lambda q, k, v: v[
-                (q @ k.T).argmax(1)
-            ],
-            "you read the keys. They only say who is meant; what is read are the values": lambda q, k, v: models.attend(
-                q, k, k
-            )[0],
-            "you scale by the root of the number of keys. What counts is how many numbers a key has": lambda q, k, v: (
-                (q @ k.T / math.sqrt(len(k))).softmax(1) @ v
-            ),
-            "you scale by the root of the number of queries. What counts is how many numbers a query "
-            "has": lambda q, k, v: (q @ k.T / math.sqrt(len(q))).softmax(1) @ v,
-            "you divide after the softmax, so the weights don't sum to 1. It is the scores that grow in many "
-            "dimensions": lambda q, k, v: (q @ k.T).softmax(1) @ v / math.sqrt(q.shape[1]),
-            "there is one softmax over all scores, so the weights of all queries together sum to 1. Each *query* "
-            "shares out an attention of its own": lambda q, k, v: (
-                (q @ k.T / math.sqrt(q.shape[1])).flatten().softmax(0).reshape(len(q), len(k)) @ v
-            ),
-        },
+    Question("attention(queries, keys, values)", _sets, _attend).with_mistakes(
+        _scaled(0),
+        "the scores are not scaled. In many dimensions they grow, and one key takes everything",
+        _scaled(1),
+        "you divide the scores by d_k. The spread of a sum of d_k products grows with its root",
+        lambda q, k, v: (q @ k.T / math.sqrt(q.shape[1])).softmax(0) @ v,
+        "your weights sum to 1 over the queries. Each *query* shares out its attention over the keys",
+        lambda q, k, v: models.attend(q, k, v)[1],
+        "these are the weights: where is read. Asked is what is read",
+        lambda q, k, v: (q @ k.T / math.sqrt(q.shape[1])) @ v,
+        "there is no softmax: the weights may be negative and don't sum to 1",
+        lambda q, k, v: v[(q @ k.T).argmax(1)],
+        "you take the value of the best key alone. Every key counts, by its weight",
+        lambda q, k, v: models.attend(q, k, k)[0],
+        "you read the keys. They only say who is meant; what is read are the values",
+        lambda q, k, v: (q @ k.T / math.sqrt(len(k))).softmax(1) @ v,
+        "you scale by the root of the number of keys. What counts is how many numbers a key has",
+        lambda q, k, v: (q @ k.T / math.sqrt(len(q))).softmax(1) @ v,
+        "you scale by the root of the number of queries. What counts is how many numbers a query has",
+        lambda q, k, v: (q @ k.T).softmax(1) @ v / math.sqrt(q.shape[1]),
+        "you divide after the softmax, so the weights don't sum to 1. It is the scores that grow in many dimensions",
+        lambda q, k, v: (q @ k.T / math.sqrt(q.shape[1])).flatten().softmax(0).reshape(len(q), len(k)) @ v,
+        "there is one softmax over all scores, so the weights of all queries together sum to 1. Each *query* shares "
+        "out an attention of its own",
     ),
-    "hidden_error": Question(
-        "hidden_error(guesses, tokens, visible)",
-        _guessed,
-        _hidden_error,
-        {
-            "you count all tokens. For a visible one nothing had to be guessed": lambda g, t, v: (
-                _errors(g, t).sum() / len(t)
-            ),
-            "you count the visible tokens. `visible` says which ones are *not* hidden": lambda g, t, v: (
-                _errors(g, t).gather(1, v).sum() / len(t)
-            ),
-            "this is a sum over all images. Asked is the mean over the images": lambda g, t, v: (
-                _hidden_error(g, t, v) * len(t)
-            ),
-            "this is a mean over the hidden tokens. Within an image, sum": lambda g, t, v: (
-                _hidden_error(g, t, v) / (t.shape[1] - v.shape[1])
-            ),
-            "this is a mean over the hidden numbers. Within an image, sum": lambda g, t, v: (
-                _hidden_error(g, t, v) / (t.shape[1] - v.shape[1]) / t.shape[2]
-            ),
-            "you use the mask of the first image for all. Each image has its own": lambda g, t, v: _hidden_error(
-                g, t, v[:1].expand_as(v)
-            ),
-            "a place that is visible in one image counts as visible in all: the masks are mixed. Each image has its "
-            "own": _hidden_in_all,
-            "this is a mean over the numbers of a token. Within an image, sum": lambda g, t, v: (
-                _hidden_error(g, t, v) / t.shape[2]
-            ),
-            "this is a mean over all tokens, the visible ones included as zeros. Within an image, sum": (
-                lambda g, t, v: _hidden_error(g, t, v) / t.shape[1]
-            ),
-            "the differences are not squared": lambda g, t, v: ((g - t).abs().sum(2) * _is_hidden(t, v)).sum() / len(t),
-        },
+    Question("hidden_error(guesses, tokens, visible)", _guessed, _hidden_error).with_mistakes(
+        lambda g, t, v: _errors(g, t).sum() / len(t),
+        "you count all tokens. For a visible one nothing had to be guessed",
+        lambda g, t, v: _errors(g, t).gather(1, v).sum() / len(t),
+        "you count the visible tokens. `visible` says which ones are *not* hidden",
+        lambda g, t, v: _hidden_error(g, t, v) * len(t),
+        "this is a sum over all images. Asked is the mean over the images",
+        lambda g, t, v: _hidden_error(g, t, v) / (t.shape[1] - v.shape[1]),
+        "this is a mean over the hidden tokens. Within an image, sum",
+        lambda g, t, v: _hidden_error(g, t, v) / (t.shape[1] - v.shape[1]) / t.shape[2],
+        "this is a mean over the hidden numbers. Within an image, sum",
+        lambda g, t, v: _hidden_error(g, t, v[:1].expand_as(v)),
+        "you use the mask of the first image for all. Each image has its own",
+        _hidden_in_all,
+        "a place that is visible in one image counts as visible in all: the masks are mixed. Each image has its own",
+        lambda g, t, v: _hidden_error(g, t, v) / t.shape[2],
+        "this is a mean over the numbers of a token. Within an image, sum",
+        lambda g, t, v: _hidden_error(g, t, v) / t.shape[1],
+        "this is a mean over all tokens, the visible ones included as zeros. Within an image, sum",
+        lambda g, t, v: ((g - t).abs().sum(2) * _is_hidden(t, v)).sum() / len(t),
+        "the differences are not squared",
     ),
-}
+]

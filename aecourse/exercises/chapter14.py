@@ -50,7 +50,7 @@ def _distances(vectors: Tensor, codebook: Tensor) -> Tensor:
 
 
 def _nearest(vectors: Tensor, codebook: Tensor) -> Tensor:
-    model = VQVAE((784, 2), positions=1, codes=len(codebook), vector_dim=codebook.shape[1])
+    model = VQVAE((784, 2), positions=1, codebook_size=len(codebook), vector_dim=codebook.shape[1])
     model.codebook.data = codebook
     return model.choose(vectors[:, None])[:, 0].detach()
 
@@ -86,84 +86,58 @@ def _bill(symbols: Tensor, chances: Tensor, pixels: Tensor, white: Tensor) -> Te
     return _code(symbols, chances).sum(1).mean() + _pixels(pixels, white).sum(1).mean()
 
 
-QUESTIONS = {
-    "nearest_code": Question(
-        "nearest_code(vectors, codebook)",
-        _books,
-        _nearest,
-        {
-            "these are the vectors that lie *farthest* away": lambda v, c: _distances(v, c).argmax(1),
-            "these are the chosen vectors themselves. Asked are their numbers in the codebook": lambda v, c: c[
-                _distances(v, c).argmin(1)
-            ],
-            "these are the distances to the nearest vectors. Asked is *which* they are": lambda v, c: (
-                _distances(v, c).amin(1).sqrt()
-            ),
-            "these are the squared distances to the nearest vectors. Asked is *which* they are": lambda v, c: (
-                _distances(v, c).amin(1)
-            ),
-            "this is the largest inner product. A long vector wins it even from far away": lambda v, c: (
-                v @ c.T
-            ).argmax(1),
-            "you compare lengths only: a vector of the same length may point somewhere else": lambda v, c: (
-                (v.norm(dim=1)[:, None] - c.norm(dim=1)).abs().argmin(1)
-            ),
-            "the axes are exchanged: this is the nearest *output* for each vector of the codebook": lambda v, c: (
-                _distances(v, c).argmin(0)
-            ),
-        },
+QUESTIONS = [
+    Question("nearest_code(vectors, codebook)", _books, _nearest).with_mistakes(
+        lambda v, c: _distances(v, c).argmax(1),
+        "these are the vectors that lie *farthest* away",
+        lambda v, c: c[_distances(v, c).argmin(1)],
+        "these are the chosen vectors themselves. Asked are their numbers in the codebook",
+        lambda v, c: _distances(v, c).amin(1).sqrt(),
+        "these are the distances to the nearest vectors. Asked is *which* they are",
+        lambda v, c: _distances(v, c).amin(1),
+        "these are the squared distances to the nearest vectors. Asked is *which* they are",
+        lambda v, c: (v @ c.T).argmax(1),
+        "this is the largest inner product. A long vector wins it even from far away",
+        lambda v, c: (v.norm(dim=1)[:, None] - c.norm(dim=1)).abs().argmin(1),
+        "you compare lengths only: a vector of the same length may point somewhere else",
+        lambda v, c: _distances(v, c).argmin(0),
+        "the axes are exchanged: this is the nearest *output* for each vector of the codebook",
     ),
-    "grid_symbol": Question(
-        "grid_symbol(features, levels)",
-        _grids,
-        _symbols,
-        {
-            "these are the levels of each number. They still have to be read as one whole number": lambda f, n: _digits(
-                f, n
-            ),
-            "the digits are in the reverse order: the *first* number is the one with the place value 1": lambda f, n: (
-                _number(_digits(f, n).flip(1), n[::-1])
-            ),
-            "you cut off what is behind the point. Then the highest level is hardly ever reached": lambda f, n: _number(
-                _bound(f, n).floor(), n
-            ),
-            "you squeeze between 0 and L, so that there is one level too many. The highest is L − 1": lambda f, n: (
-                _number(_bound(f, n, less=0).round(), n)
-            ),
-            "you squeeze with tanh between −1 and 1. Here it is the sigmoid, between 0 and 1": lambda f, n: _number(
-                ((torch.tensor(n) - 1) * f.tanh()).round(), n
-            ),
-            "the numbers are clamped and not squeezed by the sigmoid": lambda f, n: _number(
-                f.round().clamp(min=0).minimum(torch.tensor(n) - 1.0), n
-            ),
-            "the levels are added up. Many grid points then get the same symbol: give each number a place value of "
-            "its own": lambda f, n: _digits(f, n).long().sum(1),
-            "your place values are powers of one base. With different numbers of levels each place is worth the "
-            "product of the levels *before* it": lambda f, n: (
-                _digits(f, n).long() * torch.tensor([n[0] ** place for place in range(len(n))])
-            ).sum(1),
-        },
+    Question("grid_symbol(features, levels)", _grids, _symbols).with_mistakes(
+        lambda f, n: _digits(f, n),
+        "these are the levels of each number. They still have to be read as one whole number",
+        lambda f, n: _number(_digits(f, n).flip(1), n[::-1]),
+        "the digits are in the reverse order: the *first* number is the one with the place value 1",
+        lambda f, n: _number(_bound(f, n).floor(), n),
+        "you cut off what is behind the point. Then the highest level is hardly ever reached",
+        lambda f, n: _number(_bound(f, n, less=0).round(), n),
+        "you squeeze between 0 and L, so that there is one level too many. The highest is L − 1",
+        lambda f, n: _number(((torch.tensor(n) - 1) * f.tanh()).round(), n),
+        "you squeeze with tanh between −1 and 1. Here it is the sigmoid, between 0 and 1",
+        lambda f, n: _number(f.round().clamp(min=0).minimum(torch.tensor(n) - 1.0), n),
+        "the numbers are clamped and not squeezed by the sigmoid",
+        lambda f, n: _digits(f, n).long().sum(1),
+        "the levels are added up. Many grid points then get the same symbol: give each number a place value of its own",
+        lambda f, n: (_digits(f, n).long() * torch.tensor([n[0] ** place for place in range(len(n))])).sum(1),
+        "your place values are powers of one base. With different numbers of levels each place is worth the product "
+        "of the levels *before* it",
     ),
-    "two_part_bits": Question(
-        "two_part_bits(symbols, chances, pixels, white)",
-        _bills,
-        _bill,
-        {
-            "this is in nats. A bit is log 2 of them": lambda s, c, x, w: _bill(s, c, x, w) * math.log(2),
-            "the pixels are missing: this is the price of the code alone": lambda s, c, x, w: _code(s, c).sum(1).mean(),
-            "the code is missing: this is the price of the pixels alone": lambda s, c, x, w: (
-                _pixels(x, w).sum(1).mean()
-            ),
-            "every symbol is charged log₂ K bits. A frequent symbol is cheaper than a rare one": lambda s, c, x, w: (
-                s.shape[1] * math.log2(c.shape[1]) + _pixels(x, w).sum(1).mean()
-            ),
-            "you average over pixels or positions. Each of them must be paid: sum over them, and average over the "
-            "images": lambda s, c, x, w: _code(s, c).mean() + _pixels(x, w).mean(),
-            "you charge white pixels only. A black one costs −log₂ of the chance of black": lambda s, c, x, w: (
-                _code(s, c).sum(1).mean() - (x * w.log2()).sum(1).mean()
-            ),
-            "black and white are exchanged: `white` is the probability of 1": lambda s, c, x, w: _bill(s, c, 1 - x, w),
-            "this is the sum over all images. Asked is the mean": lambda s, c, x, w: _bill(s, c, x, w) * len(s),
-        },
+    Question("two_part_bits(symbols, chances, pixels, white)", _bills, _bill).with_mistakes(
+        lambda s, c, x, w: _bill(s, c, x, w) * math.log(2),
+        "this is in nats. A bit is log 2 of them",
+        lambda s, c, x, w: _code(s, c).sum(1).mean(),
+        "the pixels are missing: this is the price of the code alone",
+        lambda s, c, x, w: _pixels(x, w).sum(1).mean(),
+        "the code is missing: this is the price of the pixels alone",
+        lambda s, c, x, w: s.shape[1] * math.log2(c.shape[1]) + _pixels(x, w).sum(1).mean(),
+        "every symbol is charged log₂ K bits. A frequent symbol is cheaper than a rare one",
+        lambda s, c, x, w: _code(s, c).mean() + _pixels(x, w).mean(),
+        "you average over pixels or positions. Each of them must be paid: sum over them, and average over the images",
+        lambda s, c, x, w: _code(s, c).sum(1).mean() - (x * w.log2()).sum(1).mean(),
+        "you charge white pixels only. A black one costs −log₂ of the chance of black",
+        lambda s, c, x, w: _bill(s, c, 1 - x, w),
+        "black and white are exchanged: `white` is the probability of 1",
+        lambda s, c, x, w: _bill(s, c, x, w) * len(s),
+        "this is the sum over all images. Asked is the mean",
     ),
-}
+]

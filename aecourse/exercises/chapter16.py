@@ -158,104 +158,84 @@ def _clash_mean_of_steps(chords: Tensor) -> Tensor:
     return torch.stack([_clash(chord[None]) for chord in chords]).mean()
 
 
-QUESTIONS: dict[str, Question] = {
-    "mark_held": Question(
-        "mark_held(pitches)",
-        _voices,
-        _held,
-        {
-            "you compare each step with the *next* one. A note is held if it was there before": _held_with(
-                lambda pitches: torch.cat([pitches[1:] == pitches[:-1], torch.tensor([False])])
-            ),
-            "the first step is compared with the last one: did you use torch.roll? The first step has nothing "
-            "before it": lambda pitches: torch.where(pitches == pitches.roll(1), HELD, pitches),
-            "a rest that goes on is held, too: it is as before": _held_with(
-                lambda pitches: torch.cat(
-                    [torch.tensor([False]), (pitches[1:] == pitches[:-1]) & (pitches[1:] != REST)]
-                )
-            ),
-            "you mark the steps at which the note *changes*": lambda pitches: torch.cat(
-                [pitches[:1], torch.where(pitches[1:] != pitches[:-1], HELD, pitches[1:])]
-            ),
-            "the first step is left out: the result must be as long as the voice": lambda pitches: _held(pitches)[1:],
-            "the first step is marked as held, but nothing is before it": lambda pitches: torch.cat(
-                [torch.tensor([HELD]), _held(pitches)[1:]]
-            ),
-            "the third of three equal notes counts as new: when you look, the step before it is already marked. "
-            "Compare notes with notes, not with marks": _held_after_marks,
-            "held notes are marked with −1, which is a rest; −2 means held": lambda pitches: torch.where(
-                _held(pitches) == HELD, REST, pitches
-            ),
-            "you return where notes are held, and not the notes": lambda pitches: (_held(pitches) == HELD).long(),
-        },
+QUESTIONS = [
+    Question("mark_held(pitches)", _voices, _held).with_mistakes(
+        _held_with(lambda pitches: torch.cat([pitches[1:] == pitches[:-1], torch.tensor([False])])),
+        "you compare each step with the *next* one. A note is held if it was there before",
+        lambda pitches: torch.where(pitches == pitches.roll(1), HELD, pitches),
+        "the first step is compared with the last one: did you use torch.roll? The first step has nothing before it",
+        _held_with(
+            lambda pitches: torch.cat([torch.tensor([False]), (pitches[1:] == pitches[:-1]) & (pitches[1:] != REST)])
+        ),
+        "a rest that goes on is held, too: it is as before",
+        lambda pitches: torch.cat([pitches[:1], torch.where(pitches[1:] != pitches[:-1], HELD, pitches[1:])]),
+        "you mark the steps at which the note *changes*",
+        lambda pitches: _held(pitches)[1:],
+        "the first step is left out: the result must be as long as the voice",
+        lambda pitches: torch.cat([torch.tensor([HELD]), _held(pitches)[1:]]),
+        "the first step is marked as held, but nothing is before it",
+        _held_after_marks,
+        "the third of three equal notes counts as new: when you look, the step before it is already marked. Compare "
+        "notes with notes, not with marks",
+        lambda pitches: torch.where(_held(pitches) == HELD, REST, pitches),
+        "held notes are marked with −1, which is a rest; −2 means held",
+        lambda pitches: (_held(pitches) == HELD).long(),
+        "you return where notes are held, and not the notes",
     ),
-    "markov_bits": Question(
-        "markov_bits(known, new, symbols)",
-        _sequences,
-        _markov,
-        {
-            "these are nats: a bit is a logarithm to base 2": lambda known, new, symbols: (
-                _markov(known, new, symbols) * math.log(2)
-            ),
-            "the table is made of the *new* sequences, so the model has seen what it is examined on": (
-                lambda known, new, symbols: _markov(new, new, symbols)
-            ),
-            "the whole table sums to 1, so these are chances of a *pair*. Given the symbol before, the chances of "
-            "the next one must sum to 1": _markov_jointly,
-            "the table gives the chance of the symbol *before*, given the one after: which axis do you divide "
-            "by?": _markov_backwards,
-            "a pair that never occurred gets the chance 0 and costs infinitely much: let each count start at "
-            "½": _markov_without_start,
-            "the symbol before plays no part: these are the bits of symbols drawn one by one": _markov_alone,
-            "the end of one row and the beginning of the next count as a pair, but rows are sequences of their "
-            "own": _markov_in_a_row,
-            "this is the sum over all steps; return the mean per step": lambda known, new, symbols: (
-                _markov(known, new, symbols) * new[:, 1:].numel()
-            ),
-            "you divide by the number of all steps. The first one of each row follows nothing: it has no price here "
-            "and isn't counted": lambda known, new, symbols: (
-                _markov(known, new, symbols) * new[:, 1:].numel() / new.numel()
-            ),
-            "the sign is wrong: the logarithm of a chance is negative, and a cost is not": lambda known, new, symbols: (
-                -_markov(known, new, symbols)
-            ),
-            "a pair that occurs many times was counted once: with tensors of indices, `+=` adds to each place a single "
-            "time": _markov_once,
-            "your counts start at 1, not at ½, so pairs that never occurred get too large a chance": _markov_from_one,
-        },
+    Question("markov_bits(known, new, symbols)", _sequences, _markov).with_mistakes(
+        lambda known, new, symbols: _markov(known, new, symbols) * math.log(2),
+        "these are nats: a bit is a logarithm to base 2",
+        lambda known, new, symbols: _markov(new, new, symbols),
+        "the table is made of the *new* sequences, so the model has seen what it is examined on",
+        _markov_jointly,
+        "the whole table sums to 1, so these are chances of a *pair*. Given the symbol before, the chances of the "
+        "next one must sum to 1",
+        _markov_backwards,
+        "the table gives the chance of the symbol *before*, given the one after: which axis do you divide by?",
+        _markov_without_start,
+        "a pair that never occurred gets the chance 0 and costs infinitely much: let each count start at ½",
+        _markov_alone,
+        "the symbol before plays no part: these are the bits of symbols drawn one by one",
+        _markov_in_a_row,
+        "the end of one row and the beginning of the next count as a pair, but rows are sequences of their own",
+        lambda known, new, symbols: _markov(known, new, symbols) * new[:, 1:].numel(),
+        "this is the sum over all steps; return the mean per step",
+        lambda known, new, symbols: _markov(known, new, symbols) * new[:, 1:].numel() / new.numel(),
+        "you divide by the number of all steps. The first one of each row follows nothing: it has no price here and "
+        "isn't counted",
+        lambda known, new, symbols: -_markov(known, new, symbols),
+        "the sign is wrong: the logarithm of a chance is negative, and a cost is not",
+        _markov_once,
+        "a pair that occurs many times was counted once: with tensors of indices, `+=` adds to each place a single "
+        "time",
+        _markov_from_one,
+        "your counts start at 1, not at ½, so pairs that never occurred get too large a chance",
     ),
-    "clash_share": Question(
-        "clash_share(chords)",
-        _chords,
-        _clash,
-        {
-            "octaves are not taken off: a ninth, 14 semitones, clashes as a second does": _clash_with(
-                lambda apart: torch.isin(apart, torch.tensor(CLASHES))
-            ),
-            "only neighbouring voices are compared, soprano with alto and so on: four voices make six pairs": (
-                _clash_with(_of(CLASHES), torch.tensor([[0, 1], [1, 2], [2, 3]]))
-            ),
-            "a rest is compared as if it were the pitch −1: leave such pairs out": _clash_with(
-                _of(CLASHES), rests=True
-            ),
-            "pairs with a rest don't clash, but they don't sound either: leave them out below the line, "
-            "too": _clash_over_all_pairs,
-            "the tritone is missing, six semitones": _clash_with(_of((1, 2, 10, 11))),
-            "the sevenths are missing, 10 and 11 semitones": _clash_with(_of((1, 2, 6))),
-            "this is the share of *steps* with a clash, however many pairs clash in them; count the pairs": (
-                _clash_by_step
-            ),
-            "this is the mean of the steps' shares, in which a pair counts for more where few voices sound. All pairs "
-            "count alike": _clash_mean_of_steps,
-            "a chord with a rest is left out as a whole, but its other voices still make pairs": lambda chords: _clash(
-                chords[(chords != REST).all(1)]
-            ),
-            "each voice is paired with itself, and each pair comes twice: four voices make six pairs, and you have "
-            "sixteen": _clash_with(_of(CLASHES), torch.cartesian_prod(torch.arange(4), torch.arange(4))),
-            "each voice is paired with itself, too: four voices make six pairs, and you have ten": _clash_with(
-                _of(CLASHES), torch.combinations(torch.arange(4), with_replacement=True)
-            ),
-            "this is the share of pairs that do *not* clash": lambda chords: 1 - _clash(chords),
-        },
+    Question("clash_share(chords)", _chords, _clash).with_mistakes(
+        _clash_with(lambda apart: torch.isin(apart, torch.tensor(CLASHES))),
+        "octaves are not taken off: a ninth, 14 semitones, clashes as a second does",
+        _clash_with(_of(CLASHES), torch.tensor([[0, 1], [1, 2], [2, 3]])),
+        "only neighbouring voices are compared, soprano with alto and so on: four voices make six pairs",
+        _clash_with(_of(CLASHES), rests=True),
+        "a rest is compared as if it were the pitch −1: leave such pairs out",
+        _clash_over_all_pairs,
+        "pairs with a rest don't clash, but they don't sound either: leave them out below the line, too",
+        _clash_with(_of((1, 2, 10, 11))),
+        "the tritone is missing, six semitones",
+        _clash_with(_of((1, 2, 6))),
+        "the sevenths are missing, 10 and 11 semitones",
+        _clash_by_step,
+        "this is the share of *steps* with a clash, however many pairs clash in them; count the pairs",
+        _clash_mean_of_steps,
+        "this is the mean of the steps' shares, in which a pair counts for more where few voices sound. All pairs "
+        "count alike",
+        lambda chords: _clash(chords[(chords != REST).all(1)]),
+        "a chord with a rest is left out as a whole, but its other voices still make pairs",
+        _clash_with(_of(CLASHES), torch.cartesian_prod(torch.arange(4), torch.arange(4))),
+        "each voice is paired with itself, and each pair comes twice: four voices make six pairs, and you have sixteen",
+        _clash_with(_of(CLASHES), torch.combinations(torch.arange(4), with_replacement=True)),
+        "each voice is paired with itself, too: four voices make six pairs, and you have ten",
+        lambda chords: 1 - _clash(chords),
+        "this is the share of pairs that do *not* clash",
     ),
-}
+]

@@ -99,70 +99,68 @@ def _distances(codes: Tensor, draws: Tensor) -> Tensor:
     return within - 2 * kernel(codes, draws).mean()
 
 
-QUESTIONS = {
-    "mix": Question(
-        "mix(z, epsilon, phi)",
-        _pairs,
-        _mix,
-        {
-            "code and noise are exchanged: at φ = 0 the mixture must be the code": lambda z, e, p: _mix(e, z, p),
-            "the velocity has the wrong sign: it must lead from the code to the noise": lambda z, e, p: (
-                _mix(z, e, p)[0],
-                -_mix(z, e, p)[1],
-            ),
-            "this is the straight way between the two, whose length shrinks in between. Asked is the arc, with cosine "
-            "and sine": _straight,
-            "the mixture is right, but the velocity is that of the straight way, noise minus code": lambda z, e, p: (
-                _mix(z, e, p)[0],
-                e - z,
-            ),
-            "the velocity is no derivative: sine and cosine change places in it": lambda z, e, p: (
-                _mix(z, e, p)[0],
-                p[:, None].cos() * z - p[:, None].sin() * e,
-            ),
-            "in the derivative of the cosine the minus sign is missing": lambda z, e, p: (
-                _mix(z, e, p)[0],
-                p[:, None].sin() * z + p[:, None].cos() * e,
-            ),
-            "the two results are exchanged: first the mixture, then the velocity": lambda z, e, p: _mix(z, e, p)[::-1],
-            "you take φ for degrees; it is in radians, from 0 to π/2": lambda z, e, p: _mix(z, e, p * math.pi / 180),
-        },
+QUESTIONS = [
+    Question("mix(z, epsilon, phi)", _pairs, _mix).with_mistakes(
+        lambda z, e, p: _mix(e, z, p),
+        "code and noise are exchanged: at φ = 0 the mixture must be the code",
+        lambda z, e, p: (
+            _mix(z, e, p)[0],
+            -_mix(z, e, p)[1],
+        ),
+        "the velocity has the wrong sign: it must lead from the code to the noise",
+        _straight,
+        "this is the straight way between the two, whose length shrinks in between. Asked is the arc, with cosine and "
+        "sine",
+        lambda z, e, p: (
+            _mix(z, e, p)[0],
+            e - z,
+        ),
+        "the mixture is right, but the velocity is that of the straight way, noise minus code",
+        lambda z, e, p: (
+            _mix(z, e, p)[0],
+            p[:, None].cos() * z - p[:, None].sin() * e,
+        ),
+        "the velocity is no derivative: sine and cosine change places in it",
+        lambda z, e, p: (
+            _mix(z, e, p)[0],
+            p[:, None].sin() * z + p[:, None].cos() * e,
+        ),
+        "in the derivative of the cosine the minus sign is missing",
+        lambda z, e, p: _mix(z, e, p)[::-1],
+        "the two results are exchanged: first the mixture, then the velocity",
+        lambda z, e, p: _mix(z, e, p * math.pi / 180),
+        "you take φ for degrees; it is in radians, from 0 to π/2",
     ),
-    "step_back": Question(
-        "step_back(state, velocity, steps)",
-        _states,
-        _back,
-        {
-            "you walk on towards the noise instead of back": lambda s, v, n: _turn(s, v, -math.pi / 2 / n),
-            "you walk straight along the velocity. On an arc the state turns as well, by cos δ": lambda s, v, n: (
-                s - math.pi / 2 / n * v
-            ),
-            "the whole way is a quarter of a circle, π/2, not half a circle": lambda s, v, n: _turn(s, v, math.pi / n),
-            "the whole way is a quarter of a circle, π/2, not 1": lambda s, v, n: _turn(s, v, 1 / n),
-            "state and velocity are exchanged": lambda s, v, n: _back(v, s, n),
-            "you go the whole way in one step, whatever `steps` is": lambda s, v, n: _turn(s, v, math.pi / 2),
-            "you forget to turn the state itself: it is multiplied by the cosine": lambda s, v, n: (
-                s - math.sin(math.pi / 2 / n) * v
-            ),
-        },
+    Question("step_back(state, velocity, steps)", _states, _back).with_mistakes(
+        lambda s, v, n: _turn(s, v, -math.pi / 2 / n),
+        "you walk on towards the noise instead of back",
+        lambda s, v, n: s - math.pi / 2 / n * v,
+        "you walk straight along the velocity. On an arc the state turns as well, by cos δ",
+        lambda s, v, n: _turn(s, v, math.pi / n),
+        "the whole way is a quarter of a circle, π/2, not half a circle",
+        lambda s, v, n: _turn(s, v, 1 / n),
+        "the whole way is a quarter of a circle, π/2, not 1",
+        lambda s, v, n: _back(v, s, n),
+        "state and velocity are exchanged",
+        lambda s, v, n: _turn(s, v, math.pi / 2),
+        "you go the whole way in one step, whatever `steps` is",
+        lambda s, v, n: s - math.sin(math.pi / 2 / n) * v,
+        "you forget to turn the state itself: it is multiplied by the cosine",
     ),
-    "squared_mmd": Question(
-        "squared_mmd(codes, draws)",
-        _crowds,
-        _discrepancy,
-        {
-            "you compare each point with itself, too. Those pairs say nothing: leave them out": _with_itself,
-            "you leave out the pairs of a point with itself, but still divide by N²: so many pairs are no longer "
-            "there": _half_counted,
-            "the mixed term counts once only; it must be taken off twice": lambda c, d: (
-                _apart(c) + _apart(d) - _kernel(c, d).mean()
-            ),
-            "the sign is turned round: it must be large when the crowds differ": lambda c, d: -_discrepancy(c, d),
-            "this is the distance, not its square, in the exponent": _distances,
-            "the ½ in the exponent is missing": lambda c, d: _discrepancy(2**0.5 * c, 2**0.5 * d),
-            "you take the square root. Asked is the squared discrepancy, which may even be negative": lambda c, d: (
-                _discrepancy(c, d).clamp(min=0).sqrt()
-            ),
-        },
+    Question("squared_mmd(codes, draws)", _crowds, _discrepancy).with_mistakes(
+        _with_itself,
+        "you compare each point with itself, too. Those pairs say nothing: leave them out",
+        _half_counted,
+        "you leave out the pairs of a point with itself, but still divide by N²: so many pairs are no longer there",
+        lambda c, d: _apart(c) + _apart(d) - _kernel(c, d).mean(),
+        "the mixed term counts once only; it must be taken off twice",
+        lambda c, d: -_discrepancy(c, d),
+        "the sign is turned round: it must be large when the crowds differ",
+        _distances,
+        "this is the distance, not its square, in the exponent",
+        lambda c, d: _discrepancy(2**0.5 * c, 2**0.5 * d),
+        "the ½ in the exponent is missing",
+        lambda c, d: _discrepancy(c, d).clamp(min=0).sqrt(),
+        "you take the square root. Asked is the squared discrepancy, which may even be negative",
     ),
-}
+]

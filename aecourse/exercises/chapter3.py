@@ -103,108 +103,91 @@ def _by_steps(codes: Tensor, labels: Tensor, new: Tensor, k: int) -> Tensor:
     return _votes(labels[_steps(new, codes).abs().sum(2).argsort(dim=1)[:, :k]]).argmax(dim=1)
 
 
-QUESTIONS: dict[str, Question] = {
-    "nearest_distance": Question(
-        "nearest_distance(points, references)",
-        _clouds,
-        evaluate.nearest_distance,
-        {
-            "this is the *squared* distance. By Pythagoras, the distance is the root of it": lambda p, r: (
-                _steps(p, r).square().sum(2).amin(1)
-            ),
-            "you add up the steps along the axes, as a taxi drives. The Euclidean distance is the straight line": (
-                lambda p, r: _steps(p, r).abs().sum(2).amin(1)
-            ),
-            "one distance for each *reference*. The minimum runs along the wrong axis: each point looks for its own "
-            "nearest reference, so the result is as long as `points`": lambda p, r: _steps(p, r).norm(dim=2).amin(0),
-            "this is the distance to the *farthest* reference": lambda p, r: _steps(p, r).norm(dim=2).amax(1),
-            "this is the mean distance to all references. Only the nearest one counts": lambda p, r: (
-                _steps(p, r).norm(dim=2).mean(1)
-            ),
-            "this is the distance to the *second* nearest reference. None is to be left out: a point that is itself "
-            "among the references has the distance 0": lambda p, r: _steps(p, r).norm(dim=2).sort(dim=1).values[:, 1],
-            "you average over the coordinates where a distance adds them up: look at how the squares are put "
-            "together": lambda p, r: _steps(p, r).square().mean(2).sqrt().amin(1),
-            "you take the minimum for each coordinate on its own, so that the nearest `reference` is patched together "
-            "from several. First the whole distance to each, then the minimum": lambda p, r: (
-                _steps(p, r).abs().amin(1).norm(dim=1)
-            ),
-            "this is the distance to the mean of all references, a place where perhaps no reference is": lambda p, r: (
-                p - r.mean(0)
-            ).norm(dim=1),
-            "this is *which* reference is the nearest. Asked is how far away it is": lambda p, r: (
-                _steps(p, r).norm(dim=2).argmin(1)
-            ),
-            "this is the whole table, from each point to each reference. Keep only the smallest for each point": (
-                lambda p, r: _steps(p, r).norm(dim=2)
-            ),
-            "one number for all points, their mean. Return one distance for each: shape (N,)": lambda p, r: (
-                _steps(p, r).norm(dim=2).amin(1).mean()
-            ),
-        },
+QUESTIONS = [
+    Question("nearest_distance(points, references)", _clouds, evaluate.nearest_distance).with_mistakes(
+        lambda p, r: _steps(p, r).square().sum(2).amin(1),
+        "this is the *squared* distance. By Pythagoras, the distance is the root of it",
+        lambda p, r: _steps(p, r).abs().sum(2).amin(1),
+        "you add up the steps along the axes, as a taxi drives. The Euclidean distance is the straight line",
+        lambda p, r: _steps(p, r).norm(dim=2).amin(0),
+        "one distance for each *reference*. The minimum runs along the wrong axis: each point looks for its own "
+        "nearest reference, so the result is as long as `points`",
+        lambda p, r: _steps(p, r).norm(dim=2).amax(1),
+        "this is the distance to the *farthest* reference",
+        lambda p, r: _steps(p, r).norm(dim=2).mean(1),
+        "this is the mean distance to all references. Only the nearest one counts",
+        lambda p, r: _steps(p, r).norm(dim=2).sort(dim=1).values[:, 1],
+        "this is the distance to the *second* nearest reference. None is to be left out: a point that is itself among "
+        "the references has the distance 0",
+        lambda p, r: _steps(p, r).square().mean(2).sqrt().amin(1),
+        "you average over the coordinates where a distance adds them up: look at how the squares are put together",
+        lambda p, r: _steps(p, r).abs().amin(1).norm(dim=1),
+        "you take the minimum for each coordinate on its own, so that the nearest `reference` is patched together "
+        "from several. First the whole distance to each, then the minimum",
+        lambda p, r: (p - r.mean(0)).norm(dim=1),
+        "this is the distance to the mean of all references, a place where perhaps no reference is",
+        lambda p, r: _steps(p, r).norm(dim=2).argmin(1),
+        "this is *which* reference is the nearest. Asked is how far away it is",
+        lambda p, r: _steps(p, r).norm(dim=2),
+        "this is the whole table, from each point to each reference. Keep only the smallest for each point",
+        lambda p, r: _steps(p, r).norm(dim=2).amin(1).mean(),
+        "one number for all points, their mean. Return one distance for each: shape (N,)",
     ),
-    "auc": Question(
-        "auc(normal, anomalous)",
-        _errors,
-        evaluate.roc_auc,
-        {
-            "it is the other way round: this is the probability that the *normal* image has the larger error": (
-                lambda n, a: _auc(a, n)
-            ),
-            "pairs with equal errors count for nothing. Each counts half": lambda n, a: _auc(n, a, 0.0),
-            "pairs with equal errors count fully. Each counts half": lambda n, a: _auc(n, a, 1.0),
-            "you compare the first with the first, the second with the second. Their order means nothing: every "
-            "anomaly meets every normal image": _one_to_one,
-            "this is a number of pairs, and no probability. Of how many pairs is it a share?": lambda n, a: (
-                _auc(n, a) * len(n) * len(a)
-            ),
-            "it can be larger than 1: you divide by the number of anomalies, but there are more pairs than that": (
-                lambda n, a: _auc(n, a) * len(n)
-            ),
-            "this is the share of anomalies above the *mean* normal error, so the result of one threshold. The AUC "
-            "needs none: compare pairs": lambda n, a: _auc(n.mean()[None], a, 0.0),
-            "this is the share of anomalies with a larger error than *every* normal image. One normal image at a time "
-            "is compared": lambda n, a: _auc(n.max()[None], a, 0.0),
-            "you turn results below ½ round. They are findings, not mistakes: section 3.6 has one, where what is "
-            "strange is easy to copy": lambda n, a: max(_auc(n, a), 1 - _auc(n, a)),
-            "this only says which of the two *means* is larger. Compare images, pair by pair": lambda n, a: float(
-                a.mean() > n.mean()
-            ),
-        },
+    Question("auc(normal, anomalous)", _errors, evaluate.roc_auc).with_mistakes(
+        lambda n, a: _auc(a, n),
+        "it is the other way round: this is the probability that the *normal* image has the larger error",
+        lambda n, a: _auc(n, a, 0.0),
+        "pairs with equal errors count for nothing. Each counts half",
+        lambda n, a: _auc(n, a, 1.0),
+        "pairs with equal errors count fully. Each counts half",
+        _one_to_one,
+        "you compare the first with the first, the second with the second. Their order means nothing: every anomaly "
+        "meets every normal image",
+        lambda n, a: _auc(n, a) * len(n) * len(a),
+        "this is a number of pairs, and no probability. Of how many pairs is it a share?",
+        lambda n, a: _auc(n, a) * len(n),
+        "it can be larger than 1: you divide by the number of anomalies, but there are more pairs than that",
+        lambda n, a: _auc(n.mean()[None], a, 0.0),
+        "this is the share of anomalies above the *mean* normal error, so the result of one threshold. The AUC needs "
+        "none: compare pairs",
+        lambda n, a: _auc(n.max()[None], a, 0.0),
+        "this is the share of anomalies with a larger error than *every* normal image. One normal image at a time is "
+        "compared",
+        lambda n, a: max(_auc(n, a), 1 - _auc(n, a)),
+        "you turn results below ½ round. They are findings, not mistakes: section 3.6 has one, where what is strange "
+        "is easy to copy",
+        lambda n, a: float(a.mean() > n.mean()),
+        "this only says which of the two *means* is larger. Compare images, pair by pair",
     ),
-    "knn_labels": Question(
-        "knn_labels(codes, labels, new, k)",
-        _neighbourhoods,
-        _knn,
-        {
-            "the *farthest* k vote. Look at the direction in which the distances are sorted": lambda c, y, x, k: _votes(
-                y[_order(c, x).flip(1)[:, :k]]
-            ).argmax(1),
-            "you ask the nearest alone, whatever `k` is": lambda c, y, x, k: _neighbours(c, y, x, 1)[:, 0],
-            "these are places in the list of codes. Look up in `labels` what stands there, before they vote": (
-                lambda c, y, x, k: _votes(_order(c, x)[:, :k]).argmax(1)
-            ),
-            "where several labels have the most votes, you return the largest of them. Return the smallest": (
-                lambda c, y, x, k: KINDS - 1 - _votes(_neighbours(c, y, x, k)).flip(1).argmax(1)
-            ),
-            "where several labels have the most votes, you return the one whose neighbour comes first, the nearest. "
-            "Return the smallest": _nearest_of_tied,
-            "this is the *median* of the neighbours' labels. Labels are names: a 3 and a 7 don't make a 5. Count the "
-            "votes": lambda c, y, x, k: _neighbours(c, y, x, k).median(dim=1).values,
-            "this is the *mean* of the neighbours' labels, rounded. Labels are names: a 3 and a 7 don't make a 5. "
-            "Count the votes": lambda c, y, x, k: _neighbours(c, y, x, k).double().mean(1).round(),
-            "the nearest code has no vote. A point must be left out only where it is its own neighbour, and the new "
-            "points are not among the codes": lambda c, y, x, k: _votes(y[_order(c, x)[:, 1 : k + 1]]).argmax(1),
-            "your neighbours are those with the fewest steps along the axes. Nearest means the Euclidean distance": (
-                _by_steps
-            ),
-            "your neighbours are those with the largest inner product, so long codes win wherever they lie. Nearest "
-            "means the smallest distance": _by_inner_product,
-            "the vote runs across the new points: all their first neighbours together, then all their second ones. "
-            "Each new point holds its own vote": lambda c, y, x, k: _votes(_neighbours(c, y, x, k).T).argmax(1),
-            "these are the labels of all k neighbours. They still have to vote: one label for each new point": (
-                _neighbours
-            ),
-        },
+    Question("knn_labels(codes, labels, new, k)", _neighbourhoods, _knn).with_mistakes(
+        lambda c, y, x, k: _votes(y[_order(c, x).flip(1)[:, :k]]).argmax(1),
+        "the *farthest* k vote. Look at the direction in which the distances are sorted",
+        lambda c, y, x, k: _neighbours(c, y, x, 1)[:, 0],
+        "you ask the nearest alone, whatever `k` is",
+        lambda c, y, x, k: _votes(_order(c, x)[:, :k]).argmax(1),
+        "these are places in the list of codes. Look up in `labels` what stands there, before they vote",
+        lambda c, y, x, k: KINDS - 1 - _votes(_neighbours(c, y, x, k)).flip(1).argmax(1),
+        "where several labels have the most votes, you return the largest of them. Return the smallest",
+        _nearest_of_tied,
+        "where several labels have the most votes, you return the one whose neighbour comes first, the nearest. "
+        "Return the smallest",
+        lambda c, y, x, k: _neighbours(c, y, x, k).median(dim=1).values,
+        "this is the *median* of the neighbours' labels. Labels are names: a 3 and a 7 don't make a 5. Count the votes",
+        lambda c, y, x, k: _neighbours(c, y, x, k).double().mean(1).round(),
+        "this is the *mean* of the neighbours' labels, rounded. Labels are names: a 3 and a 7 don't make a 5. Count "
+        "the votes",
+        lambda c, y, x, k: _votes(y[_order(c, x)[:, 1 : k + 1]]).argmax(1),
+        "the nearest code has no vote. A point must be left out only where it is its own neighbour, and the new "
+        "points are not among the codes",
+        _by_steps,
+        "your neighbours are those with the fewest steps along the axes. Nearest means the Euclidean distance",
+        _by_inner_product,
+        "your neighbours are those with the largest inner product, so long codes win wherever they lie. Nearest means "
+        "the smallest distance",
+        lambda c, y, x, k: _votes(_neighbours(c, y, x, k).T).argmax(1),
+        "the vote runs across the new points: all their first neighbours together, then all their second ones. Each "
+        "new point holds its own vote",
+        _neighbours,
+        "these are the labels of all k neighbours. They still have to vote: one label for each new point",
     ),
-}
+]

@@ -71,94 +71,76 @@ def _met(classes: Tensor, digit: int) -> float:
     return evaluate.crossing_share(classes[:, 1:-1], digit)
 
 
-QUESTIONS = {
-    "lerp": Question(
-        "lerp(start, end, steps)",
-        _ends,
-        _lerp,
-        {
-            "your way stops one step before the end. Both ends belong to it: the last share is 1": lambda a, b, n: (
-                _line(a, b, torch.arange(n) / n)
-            ),
-            "your way begins one step after the start. Both ends belong to it: the first share is 0": lambda a, b, n: (
-                _line(a, b, (torch.arange(n) + 1) / n)
-            ),
-            "both ends are missing. The first share is 0, the last is 1": lambda a, b, n: _line(
-                a, b, (torch.arange(n) + 1) / (n + 1)
-            ),
-            "you return one point too many. `steps` counts the points, both ends included, and not the gaps between "
-            "them": lambda a, b, n: _lerp(a, b, n + 1),
-            "you walk from the end to the start. At the share 0 everything must come from `start`": lambda a, b, n: (
-                _lerp(b, a, n)
-            ),
-            "you go from the start *along* the end, and arrive at their sum. What must be added is a share of the "
-            "way between them": lambda a, b, n: a + torch.linspace(0, 1, n)[:, None] * b,
-            "rows and columns are exchanged: a row for each step, a column for each "
-            "number of the code": lambda a, b, n: _lerp(a, b, n).T,
-            "this is the arc of section 7.5, at constant speed around the origin. Asked is the straight line": _arc,
-        },
+QUESTIONS = [
+    Question("lerp(start, end, steps)", _ends, _lerp).with_mistakes(
+        lambda a, b, n: _line(a, b, torch.arange(n) / n),
+        "your way stops one step before the end. Both ends belong to it: the last share is 1",
+        lambda a, b, n: _line(a, b, (torch.arange(n) + 1) / n),
+        "your way begins one step after the start. Both ends belong to it: the first share is 0",
+        lambda a, b, n: _line(a, b, (torch.arange(n) + 1) / (n + 1)),
+        "both ends are missing. The first share is 0, the last is 1",
+        lambda a, b, n: _lerp(a, b, n + 1),
+        "you return one point too many. `steps` counts the points, both ends included, and not the gaps between them",
+        lambda a, b, n: _lerp(b, a, n),
+        "you walk from the end to the start. At the share 0 everything must come from `start`",
+        lambda a, b, n: a + torch.linspace(0, 1, n)[:, None] * b,
+        "you go from the start *along* the end, and arrive at their sum. What must be added is a share of the way "
+        "between them",
+        lambda a, b, n: _lerp(a, b, n).T,
+        "rows and columns are exchanged: a row for each step, a column for each number of the code",
+        _arc,
+        "this is the arc of section 7.5, at constant speed around the origin. Asked is the straight line",
     ),
-    "prior_grid": Question(
-        "prior_grid(side)",
-        _sides,
-        _grid,
-        {
-            "the bottom row comes first. In a picture the first row is the top one, where y is largest": lambda n: (
-                _page(_middles(n), _middles(n))
-            ),
-            "the two numbers of each code are exchanged: along a row of the picture x must change, not y": lambda n: (
-                _square(_middles(n)).flip(1)
-            ),
-            "you go through the grid column by column. Along the rows: x changes from one code to the next, y only "
-            "with a new row": lambda n: _grid(n).reshape(n, n, 2).transpose(0, 1).reshape(-1, 2),
-            "x runs from right to left": lambda n: _page(_middles(n).flip(0), _middles(n).flip(0)),
-            "your points are evenly spread from −3 to 3. Then the rare outside gets as many pictures as the crowded "
-            "middle: spread the *shares* evenly": lambda n: _square(torch.linspace(-3, 3, n)),
-            "these are the edges of equal parts, from the share 0 to the share 1, and the outermost are infinite. "
-            "Asked are the middles of the parts": lambda n: _square(BELL.icdf(torch.linspace(0, 1, n))),
-            "your shares run from 5 to 95 %, as in a well-known example on the web. The tails are cut off, and the "
-            "outer pictures stand for less than the inner ones": lambda n: _square(
-                BELL.icdf(torch.linspace(0.05, 0.95, n))
-            ),
-            "your shares are spread evenly, but they are not the *middles* of `side` equal parts. With two parts the "
-            "middles are ¼ and ¾": lambda n: _square(BELL.icdf((torch.arange(n) + 1.0) / (n + 1))),
-            "these are the lower edges of equal parts, not their middles. The lowest is minus infinity": lambda n: (
-                _square(BELL.icdf(torch.arange(n) / n))
-            ),
-            "this is the distribution function itself, from numbers to shares. You need its inverse": lambda n: _square(
-                BELL.cdf((torch.arange(n) + 0.5) / n)
-            ),
-            "these are the shares themselves, between 0 and 1. Turn them into the numbers they belong to": lambda n: (
-                _square((torch.arange(n) + 0.5) / n)
-            ),
-        },
+    Question("prior_grid(side)", _sides, _grid).with_mistakes(
+        lambda n: _page(_middles(n), _middles(n)),
+        "the bottom row comes first. In a picture the first row is the top one, where y is largest",
+        lambda n: _square(_middles(n)).flip(1),
+        "the two numbers of each code are exchanged: along a row of the picture x must change, not y",
+        lambda n: _grid(n).reshape(n, n, 2).transpose(0, 1).reshape(-1, 2),
+        "you go through the grid column by column. Along the rows: x changes from one code to the next, y only with a "
+        "new row",
+        lambda n: _page(_middles(n).flip(0), _middles(n).flip(0)),
+        "x runs from right to left",
+        lambda n: _square(torch.linspace(-3, 3, n)),
+        "your points are evenly spread from −3 to 3. Then the rare outside gets as many pictures as the crowded "
+        "middle: spread the *shares* evenly",
+        lambda n: _square(BELL.icdf(torch.linspace(0, 1, n))),
+        "these are the edges of equal parts, from the share 0 to the share 1, and the outermost are infinite. Asked "
+        "are the middles of the parts",
+        lambda n: _square(BELL.icdf(torch.linspace(0.05, 0.95, n))),
+        "your shares run from 5 to 95 %, as in a well-known example on the web. The tails are cut off, and the outer "
+        "pictures stand for less than the inner ones",
+        lambda n: _square(BELL.icdf((torch.arange(n) + 1.0) / (n + 1))),
+        "your shares are spread evenly, but they are not the *middles* of `side` equal parts. With two parts the "
+        "middles are ¼ and ¾",
+        lambda n: _square(BELL.icdf(torch.arange(n) / n)),
+        "these are the lower edges of equal parts, not their middles. The lowest is minus infinity",
+        lambda n: _square(BELL.cdf((torch.arange(n) + 0.5) / n)),
+        "this is the distribution function itself, from numbers to shares. You need its inverse",
+        lambda n: _square((torch.arange(n) + 0.5) / n),
+        "these are the shares themselves, between 0 and 1. Turn them into the numbers they belong to",
     ),
-    "meets": Question(
-        "meets(classes, digit)",
-        _paths,
-        _met,
-        {
-            "you count the ends, too. Every way begins and ends at some digit: only what lies *between* was met": (
-                evaluate.crossing_share
-            ),
-            "you leave out the last step, but not the first": lambda c, d: evaluate.crossing_share(c[:, :-1], d),
-            "you leave out the first step, but not the last": lambda c, d: evaluate.crossing_share(c[:, 1:], d),
-            "this is a share of the *steps*. Asked is the share of the paths on which there is "
-            "such a step": lambda c, d: (c[:, 1:-1] == d).float().mean(),
-            "you count only paths on which *every* step between shows the digit. One is enough": lambda c, d: (
-                (c[:, 1:-1] == d).all(1).float().mean()
-            ),
-            "the axes are exchanged: this is the share of the *steps* at which some path shows "
-            "the digit": lambda c, d: (c[:, 1:-1] == d).any(0).float().mean(),
-            "this is a number of paths. Asked is their share": lambda c, d: (c[:, 1:-1] == d).any(1).sum(),
-            "you divide by the paths on which something is recognised between the ends. Those with nothing count as "
-            "paths, too": lambda c, d: (c[:, 1:-1] == d).any(1).sum() / (c[:, 1:-1] >= 0).any(1).sum(),
-            "you look at the middle step only. The digit may show at any step between the ends": lambda c, d: (
-                (c[:, c.shape[1] // 2] == d).float().mean()
-            ),
-            "this is the share of the paths on which *another* digit is seen. Asked is this one": lambda c, d: (
-                ((c[:, 1:-1] != d) & (c[:, 1:-1] >= 0)).any(1).float().mean()
-            ),
-        },
+    Question("meets(classes, digit)", _paths, _met).with_mistakes(
+        evaluate.crossing_share,
+        "you count the ends, too. Every way begins and ends at some digit: only what lies *between* was met",
+        lambda c, d: evaluate.crossing_share(c[:, :-1], d),
+        "you leave out the last step, but not the first",
+        lambda c, d: evaluate.crossing_share(c[:, 1:], d),
+        "you leave out the first step, but not the last",
+        lambda c, d: (c[:, 1:-1] == d).float().mean(),
+        "this is a share of the *steps*. Asked is the share of the paths on which there is such a step",
+        lambda c, d: (c[:, 1:-1] == d).all(1).float().mean(),
+        "you count only paths on which *every* step between shows the digit. One is enough",
+        lambda c, d: (c[:, 1:-1] == d).any(0).float().mean(),
+        "the axes are exchanged: this is the share of the *steps* at which some path shows the digit",
+        lambda c, d: (c[:, 1:-1] == d).any(1).sum(),
+        "this is a number of paths. Asked is their share",
+        lambda c, d: (c[:, 1:-1] == d).any(1).sum() / (c[:, 1:-1] >= 0).any(1).sum(),
+        "you divide by the paths on which something is recognised between the ends. Those with nothing count as "
+        "paths, too",
+        lambda c, d: (c[:, c.shape[1] // 2] == d).float().mean(),
+        "you look at the middle step only. The digit may show at any step between the ends",
+        lambda c, d: ((c[:, 1:-1] != d) & (c[:, 1:-1] >= 0)).any(1).float().mean(),
+        "this is the share of the paths on which *another* digit is seen. Asked is this one",
     ),
-}
+]

@@ -127,118 +127,108 @@ def _turned(s: int, x: int, q: list, p: list, prior: Table, n: int) -> int:
     return coding.push(coding.push(s, *p[x][code], n), *prior[code], n)
 
 
-QUESTIONS = {
-    "push": Question(
-        "push(state, start, freq, precision)",
-        _pushes,
-        coding.push,
-        {
-            "the remainder of the division by `freq` is lost. It says *which* of the symbol's slots is used, and "
-            "without it nobody can undo the step": lambda s, b, f, n: (s // f << n) + b,
-            "`start` is missing: you always write a slot of the first symbol": lambda s, b, f, n: (s // f << n) + s % f,
-            "a state is a whole number, but `/` makes a fraction of it": lambda s, b, f, n: s / f * 2**n + b + s % f,
-            "you make room for the slot first and divide afterwards. Divide first, so that the result ends in a whole "
-            "slot": lambda s, b, f, n: (s << n) // f + b + s % f,
-            "this is the remainder of a division by the number of all slots. Only the symbol's own slots are at "
-            "choice": lambda s, b, f, n: (s // f << n) + b + s % 2**n,
-            "you multiply by `precision`. It is the *logarithm* of the number of slots, to base 2": lambda s, b, f, n: (
-                s // f * n + b + s % f
-            ),
-            "you shift by the number of slots. The slot needs room for `precision` binary digits "
-            "only": lambda s, b, f, n: (s // f << 2**n) + b + s % f,
-            "this is `pop`: it makes the state smaller": lambda s, b, f, n: (s >> n) * f + s % 2**n - b,
-            "you push without dividing by `freq`: then every symbol costs `precision` bits, however frequent "
-            "it is": lambda s, b, f, n: (s << n) + b,
-        },
-        EXACT,
+QUESTIONS = [
+    Question("push(state, start, freq, precision)", _pushes, coding.push, EXACT).with_mistakes(
+        lambda s, b, f, n: (s // f << n) + b,
+        "the remainder of the division by `freq` is lost. It says *which* of the symbol's slots is used, and without "
+        "it nobody can undo the step",
+        lambda s, b, f, n: (s // f << n) + s % f,
+        "`start` is missing: you always write a slot of the first symbol",
+        lambda s, b, f, n: s / f * 2**n + b + s % f,
+        "a state is a whole number, but `/` makes a fraction of it",
+        lambda s, b, f, n: (s << n) // f + b + s % f,
+        "you make room for the slot first and divide afterwards. Divide first, so that the result ends in a whole slot",
+        lambda s, b, f, n: (s // f << n) + b + s % 2**n,
+        "this is the remainder of a division by the number of all slots. Only the symbol's own slots are at choice",
+        lambda s, b, f, n: s // f * n + b + s % f,
+        "you multiply by `precision`. It is the *logarithm* of the number of slots, to base 2",
+        lambda s, b, f, n: (s // f << 2**n) + b + s % f,
+        "you shift by the number of slots. The slot needs room for `precision` binary digits only",
+        lambda s, b, f, n: (s >> n) * f + s % 2**n - b,
+        "this is `pop`: it makes the state smaller",
+        lambda s, b, f, n: (s << n) + b,
+        "you push without dividing by `freq`: then every symbol costs `precision` bits, however frequent it is",
     ),
-    "pop_slot": Question(
-        "pop_slot(state, slots, precision)",
-        _pops,
-        _pop,
-        {
-            "slot and symbol are right, but the state gets too small: you take away all `precision` digits. The choice "
-            "among the symbol's slots goes back into the state": lambda s, t, n: _unlike(s, t, n, "short"),
-            "slot and symbol are right, but the state isn't: what goes back is the slot's place *among the symbol's "
-            "own* slots, counted from 0": lambda s, t, n: _unlike(s, t, n, "no start"),
-            "slot and symbol are right, but the state isn't: the choice among the symbol's slots, which `push` took "
-            "off the state, doesn't come back": lambda s, t, n: _unlike(s, t, n, "no slot"),
-            "slot and symbol are right, but the state isn't: `push` divided by `freq`, and you don't undo "
-            "that": lambda s, t, n: _unlike(s, t, n, "no freq"),
-            "the first number should be the slot among all slots, from 0 to 2^precision − 1. Yours is counted from the "
-            "symbol's `start`": lambda s, t, n: (
-                _pop(s, t, n)[0] - t[_pop(s, t, n)[1]][0],
-                *_pop(s, t, n)[1:],
-            ),
-            "you return symbol and slot in the wrong order": lambda s, t, n: (
-                _pop(s, t, n)[1],
-                _pop(s, t, n)[0],
-                _pop(s, t, n)[2],
-            ),
-            "you return the state as it was. `pop` must take the symbol off": lambda s, t, n: (*_pop(s, t, n)[:2], s),
-            "you return the slot in place of the symbol. Several slots may belong to one symbol: look it up in "
-            "`slots`": lambda s, t, n: (s % 2**n, s % 2**n, _pop(s, t, n)[2]),
-        },
-        EXACT,
+    Question("pop_slot(state, slots, precision)", _pops, _pop, EXACT).with_mistakes(
+        lambda s, t, n: _unlike(s, t, n, "short"),
+        "slot and symbol are right, but the state gets too small: you take away all `precision` digits. The choice "
+        "among the symbol's slots goes back into the state",
+        lambda s, t, n: _unlike(s, t, n, "no start"),
+        "slot and symbol are right, but the state isn't: what goes back is the slot's place *among the symbol's own* "
+        "slots, counted from 0",
+        lambda s, t, n: _unlike(s, t, n, "no slot"),
+        "slot and symbol are right, but the state isn't: the choice among the symbol's slots, which `push` took off "
+        "the state, doesn't come back",
+        lambda s, t, n: _unlike(s, t, n, "no freq"),
+        "slot and symbol are right, but the state isn't: `push` divided by `freq`, and you don't undo that",
+        lambda s, t, n: (
+            _pop(s, t, n)[0] - t[_pop(s, t, n)[1]][0],
+            *_pop(s, t, n)[1:],
+        ),
+        "the first number should be the slot among all slots, from 0 to 2^precision − 1. Yours is counted from the "
+        "symbol's `start`",
+        lambda s, t, n: (
+            _pop(s, t, n)[1],
+            _pop(s, t, n)[0],
+            _pop(s, t, n)[2],
+        ),
+        "you return symbol and slot in the wrong order",
+        lambda s, t, n: (*_pop(s, t, n)[:2], s),
+        "you return the state as it was. `pop` must take the symbol off",
+        lambda s, t, n: (s % 2**n, s % 2**n, _pop(s, t, n)[2]),
+        "you return the slot in place of the symbol. Several slots may belong to one symbol: look it up in `slots`",
     ),
-    "net_bits": Question(
-        "net_bits(log_prior, log_posterior, log_likelihood)",
-        _logarithms,
-        _bits,
-        {
-            "this is in nats. For bits, divide by log 2": lambda p, q, x: _bits(p, q, x) * math.log(2),
-            "no bits come back: you charge pixels and code, but don't return what the popping of the code gained": (
-                lambda p, q, x: _bits(p, torch.zeros_like(q), x)
-            ),
-            "you charge the bits that come back a second time. Popping makes the stack *shorter*: mind the sign of "
-            "log q": lambda p, q, x: _bits(p, -q, x),
-            "this is the code's part alone. The pixels must be pushed, too": lambda p, q, x: _bits(
-                p, q, torch.zeros_like(x)
-            ),
-            "these are the pixels alone. The code has its price, too, and gives something back": lambda p, q, x: _bits(
-                p * 0, q * 0, x
-            ),
-            "it is minus the bill. The less probable the pixels, the *longer* the file": lambda p, q, x: (
-                -_bits(p, q, x)
-            ),
-            "prior and posterior are exchanged: the code is popped with the posterior and pushed with the "
-            "prior": lambda p, q, x: _bits(q, p, x),
-            "you take the mean over pixels or code dimensions, where the file needs the sum. Each of them is pushed, "
-            "and each costs": lambda p, q, x: (q.mean(1) - p.mean(1) - x.mean(1)) / math.log(2),
-            "you sum over the code's dimensions but take the mean over the pixels. That changes the weights of "
-            "the two: a hidden β": lambda p, q, x: (q.sum(1) - p.sum(1) - x.mean(1)) / math.log(2),
-            "you sum over the pixels but take the mean over the code's dimensions. That changes the weights of "
-            "the two: a hidden β": lambda p, q, x: (q.mean(1) - p.mean(1) - x.sum(1)) / math.log(2),
-            "one number for all images. Add up each image's own terms only: the result "
-            "has shape (N,)": lambda p, q, x: _bits(p, q, x).sum(),
-            "one number for all images, their mean. Return one for each image: shape (N,)": lambda p, q, x: _bits(
-                p, q, x
-            ).mean(),
-        },
+    Question("net_bits(log_prior, log_posterior, log_likelihood)", _logarithms, _bits).with_mistakes(
+        lambda p, q, x: _bits(p, q, x) * math.log(2),
+        "this is in nats. For bits, divide by log 2",
+        lambda p, q, x: _bits(p, torch.zeros_like(q), x),
+        "no bits come back: you charge pixels and code, but don't return what the popping of the code gained",
+        lambda p, q, x: _bits(p, -q, x),
+        "you charge the bits that come back a second time. Popping makes the stack *shorter*: mind the sign of log q",
+        lambda p, q, x: _bits(p, q, torch.zeros_like(x)),
+        "this is the code's part alone. The pixels must be pushed, too",
+        lambda p, q, x: _bits(p * 0, q * 0, x),
+        "these are the pixels alone. The code has its price, too, and gives something back",
+        lambda p, q, x: -_bits(p, q, x),
+        "it is minus the bill. The less probable the pixels, the *longer* the file",
+        lambda p, q, x: _bits(q, p, x),
+        "prior and posterior are exchanged: the code is popped with the posterior and pushed with the prior",
+        lambda p, q, x: (q.mean(1) - p.mean(1) - x.mean(1)) / math.log(2),
+        "you take the mean over pixels or code dimensions, where the file needs the sum. Each of them is pushed, and "
+        "each costs",
+        lambda p, q, x: (q.sum(1) - p.sum(1) - x.mean(1)) / math.log(2),
+        "you sum over the code's dimensions but take the mean over the pixels. That changes the weights of the two: a "
+        "hidden β",
+        lambda p, q, x: (q.mean(1) - p.mean(1) - x.sum(1)) / math.log(2),
+        "you sum over the pixels but take the mean over the code's dimensions. That changes the weights of the two: a "
+        "hidden β",
+        lambda p, q, x: _bits(p, q, x).sum(),
+        "one number for all images. Add up each image's own terms only: the result has shape (N,)",
+        lambda p, q, x: _bits(p, q, x).mean(),
+        "one number for all images, their mean. Return one for each image: shape (N,)",
     ),
-    "encode_one": Question(
-        "encode_one(state, pixel, posterior, likelihood, prior, precision)",
-        _images,
-        _encode,
-        {
-            "the code is read off the state, but not taken off: no bit comes back. Go on with the shorter state that "
-            "`pop` leaves": _nothing_back,
-            "you name the most probable code. That throws the choice away (the chapter's 1.415 bits): let the state "
-            "choose": _best_code,
-            "the code is popped with the prior. Then it doesn't depend on the image; the choice is made with the "
-            "posterior": lambda s, x, q, p, prior, n: _encode(s, x, [prior] * len(q), p, prior, n),
-            "the code lies under the pixel. The receiver can read the pixel only if it knows the code, so what must "
-            "come out first?": _code_first,
-            "the code was taken off, and the pixel pushed. But the receiver needs the code, too: nobody pushed "
-            "it": _no_code,
-            "the code is pushed, but the pixel is nowhere on the stack": _no_pixel,
-            "the code is pushed with the posterior. The receiver doesn't know the image yet, so it could not pop "
-            "that": _posterior_again,
-            "the indices of `likelihood` are exchanged: the first is the code, the second the pixel": _turned,
-            "you use the posterior of image 0 for every image. It depends on the pixel": lambda s, x, q, p, prior, n: (
-                _encode(s, x, [q[0]] * len(q), p, prior, n)
-            ),
-        },
-        EXACT,
+    Question(
+        "encode_one(state, pixel, posterior, likelihood, prior, precision)", _images, _encode, EXACT
+    ).with_mistakes(
+        _nothing_back,
+        "the code is read off the state, but not taken off: no bit comes back. Go on with the shorter state that "
+        "`pop` leaves",
+        _best_code,
+        "you name the most probable code. That throws the choice away (the chapter's 1.415 bits): let the state choose",
+        lambda s, x, q, p, prior, n: _encode(s, x, [prior] * len(q), p, prior, n),
+        "the code is popped with the prior. Then it doesn't depend on the image; the choice is made with the posterior",
+        _code_first,
+        "the code lies under the pixel. The receiver can read the pixel only if it knows the code, so what must come "
+        "out first?",
+        _no_code,
+        "the code was taken off, and the pixel pushed. But the receiver needs the code, too: nobody pushed it",
+        _no_pixel,
+        "the code is pushed, but the pixel is nowhere on the stack",
+        _posterior_again,
+        "the code is pushed with the posterior. The receiver doesn't know the image yet, so it could not pop that",
+        _turned,
+        "the indices of `likelihood` are exchanged: the first is the code, the second the pixel",
+        lambda s, x, q, p, prior, n: _encode(s, x, [q[0]] * len(q), p, prior, n),
+        "you use the posterior of image 0 for every image. It depends on the pixel",
     ),
-}
+]

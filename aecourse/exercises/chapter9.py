@@ -48,104 +48,84 @@ def _error(clean: Tensor, restored: Tensor) -> float:
     return float((clean - restored).square().mean())
 
 
-QUESTIONS = {
-    "salt_and_pepper": Question(
-        "salt_and_pepper(images, chance, share)",
-        _pixels,
-        _salt,
-        {
-            "black and white are exchanged: the lowest chances make a pixel black": lambda x, u, s: torch.where(
-                u < s / 2, 1.0, torch.where(u < s, 0.0, x)
-            ),
-            "every damaged pixel becomes black. Half of them should be white: there is salt, too": lambda x, u, s: (
-                torch.where(u < s, 0.0, x)
-            ),
-            "every damaged pixel becomes white. Half of them should be black: there is pepper, too": lambda x, u, s: (
-                torch.where(u < s, 1.0, x)
-            ),
-            "you damage twice as many pixels as asked: `share` is for black and white together": lambda x, u, s: (
-                torch.where(u < s, 0.0, torch.where(u < 2 * s, 1.0, x))
-            ),
-            "you damage the pixels that should stay and leave the others as they are": lambda x, u, s: torch.where(
-                u < s / 2, x, torch.where(u < s, x, (u > (1 + s) / 2).float())
-            ),
-            "the pixels that are not damaged have changed, too. They keep the grey they had": lambda x, u, s: (
-                torch.where(u < s / 2, 0.0, torch.where(u < s, 1.0, 0.5))
-            ),
-            "the white pixels are there, but the black ones were left as they are": lambda x, u, s: torch.where(
-                (u >= s / 2) & (u < s), 1.0, x
-            ),
-            "the black pixels are there, but the white ones were left as they are": lambda x, u, s: torch.where(
-                u < s / 2, 0.0, x
-            ),
-            "your white pixels are the ones with the highest chances. The text says which chances make a pixel "
-            "white": lambda x, u, s: torch.where(u < s / 2, 0.0, torch.where(u > 1 - s / 2, 1.0, x)),
-            "your white pixels are 255. In these images the grey values go from 0 to 1": lambda x, u, s: torch.where(
-                u < s / 2, 0.0, torch.where(u < s, 255.0, x)
-            ),
-        },
+QUESTIONS = [
+    Question("salt_and_pepper(images, chance, share)", _pixels, _salt).with_mistakes(
+        lambda x, u, s: torch.where(u < s / 2, 1.0, torch.where(u < s, 0.0, x)),
+        "black and white are exchanged: the lowest chances make a pixel black",
+        lambda x, u, s: torch.where(u < s, 0.0, x),
+        "every damaged pixel becomes black. Half of them should be white: there is salt, too",
+        lambda x, u, s: torch.where(u < s, 1.0, x),
+        "every damaged pixel becomes white. Half of them should be black: there is pepper, too",
+        lambda x, u, s: torch.where(u < s, 0.0, torch.where(u < 2 * s, 1.0, x)),
+        "you damage twice as many pixels as asked: `share` is for black and white together",
+        lambda x, u, s: torch.where(u < s / 2, x, torch.where(u < s, x, (u > (1 + s) / 2).float())),
+        "you damage the pixels that should stay and leave the others as they are",
+        lambda x, u, s: torch.where(u < s / 2, 0.0, torch.where(u < s, 1.0, 0.5)),
+        "the pixels that are not damaged have changed, too. They keep the grey they had",
+        lambda x, u, s: torch.where((u >= s / 2) & (u < s), 1.0, x),
+        "the white pixels are there, but the black ones were left as they are",
+        lambda x, u, s: torch.where(u < s / 2, 0.0, x),
+        "the black pixels are there, but the white ones were left as they are",
+        lambda x, u, s: torch.where(u < s / 2, 0.0, torch.where(u > 1 - s / 2, 1.0, x)),
+        "your white pixels are the ones with the highest chances. The text says which chances make a pixel white",
+        lambda x, u, s: torch.where(u < s / 2, 0.0, torch.where(u < s, 255.0, x)),
+        "your white pixels are 255. In these images the grey values go from 0 to 1",
     ),
-    "best_answer": Question(
-        "best_answer(white, mask, pixels)",
-        _beliefs,
-        _white,
-        {
-            "this is what you knew before you looked. Black pixels make a white image less likely": lambda w, m, k: w,
-            "this is the chance to see only black, given a white image. Asked is the chance of a white image, given "
-            "that you see only black": lambda w, m, k: m**k,
-            "this is the chance that an image is white *and* shows only black. Divide it by the chance to see only "
-            "black, whatever the image is": lambda w, m, k: w * m**k,
-            "you count one masked pixel. All of them must have been masked, each by its own chance": lambda w, m, k: (
-                _white(w, m, 1)
-            ),
-            "you multiply the chance by the number of pixels. Independent chances don't add up": lambda w, m, k: (
-                w * m * k / (w * m * k + 1 - w)
-            ),
-            "this is the chance of a *black* image. Asked is the mean of the pixel, and white is 1": lambda w, m, k: (
-                1 - _white(w, m, k)
-            ),
-            "you use the chance that a pixel is *spared*. A white pixel looks black if it is masked": lambda w, m, k: (
-                _white(w, 1 - m, k)
-            ),
-            "you leave out how common white images are: black and white ones needn't be equally "
-            "common": lambda w, m, k: m**k / (m**k + 1),
-            "you count the black images as if *every* image were black. They have a share, too, as the white ones "
-            "have": lambda w, m, k: w * m**k / (w * m**k + 1),
-            "these are the odds, white against black. A probability compares white with both "
-            "together": lambda w, m, k: w * m**k / (1 - w),
-            "you let the masks decide how often a black image looks black. It looks black whatever is "
-            "masked": lambda w, m, k: w * m**k / (w * m**k + (1 - w) * (1 - m) ** k),
-        },
+    Question("best_answer(white, mask, pixels)", _beliefs, _white).with_mistakes(
+        lambda w, m, k: w,
+        "this is what you knew before you looked. Black pixels make a white image less likely",
+        lambda w, m, k: m**k,
+        "this is the chance to see only black, given a white image. Asked is the chance of a white image, given that "
+        "you see only black",
+        lambda w, m, k: w * m**k,
+        "this is the chance that an image is white *and* shows only black. Divide it by the chance to see only black, "
+        "whatever the image is",
+        lambda w, m, k: _white(w, m, 1),
+        "you count one masked pixel. All of them must have been masked, each by its own chance",
+        lambda w, m, k: w * m * k / (w * m * k + 1 - w),
+        "you multiply the chance by the number of pixels. Independent chances don't add up",
+        lambda w, m, k: 1 - _white(w, m, k),
+        "this is the chance of a *black* image. Asked is the mean of the pixel, and white is 1",
+        lambda w, m, k: _white(w, 1 - m, k),
+        "you use the chance that a pixel is *spared*. A white pixel looks black if it is masked",
+        lambda w, m, k: m**k / (m**k + 1),
+        "you leave out how common white images are: black and white ones needn't be equally common",
+        lambda w, m, k: w * m**k / (w * m**k + 1),
+        "you count the black images as if *every* image were black. They have a share, too, as the white ones have",
+        lambda w, m, k: w * m**k / (1 - w),
+        "these are the odds, white against black. A probability compares white with both together",
+        lambda w, m, k: w * m**k / (w * m**k + (1 - w) * (1 - m) ** k),
+        "you let the masks decide how often a black image looks black. It looks black whatever is masked",
     ),
-    "psnr": Question(
-        "psnr(clean, restored)",
-        _restored,
-        evaluate.psnr,
-        {
-            "the sign is wrong: a small error must give many decibels": lambda x, y: 10 * math.log10(_error(x, y)),
-            "this is the natural logarithm. Decibels use the one to base 10": lambda x, y: -10 * math.log(_error(x, y)),
-            "this is the logarithm to base 2, which counts bits. Decibels use another base": lambda x, y: (
-                -10 * math.log2(_error(x, y))
-            ),
-            "this is half of the right value, as if the error had been a distance. The squared error goes into the "
-            "logarithm with the factor 10": lambda x, y: -5 * math.log10(_error(x, y)),
-            "this is twice the right value. The factor is 20 for the *root* of the mean squared error, and 10 for the "
-            "mean squared error itself": lambda x, y: -20 * math.log10(_error(x, y)),
-            "the factor 10 is missing: this is in bel, not in decibels": lambda x, y: -math.log10(_error(x, y)),
-            "you *sum* the squared error over the pixels. Here it is their mean": lambda x, y: (
-                -10 * math.log10(float((x - y).square().sum()) / len(x))
-            ),
-            "you take the mean of the absolute differences. They must be squared first": lambda x, y: (
-                -10 * math.log10(float((x - y).abs().mean()))
-            ),
-            "you average the decibels of the images. Asked is the ratio for the mean error over *all* "
-            "pixels": lambda x, y: -10 * (x - y).square().flatten(1).mean(1).log10().mean(),
-            "you take the logarithm of every pixel's error and average then. That way one pixel that happens to be "
-            "right counts for very many decibels": lambda x, y: -10 * (x - y).square().log10().mean(),
-            "you add up the squared errors of all images and all pixels. That way a larger test set looks "
-            "worse": lambda x, y: -10 * math.log10(float((x - y).square().sum())),
-            "this is the mean squared error itself": _error,
-            "white is 1 here, not 255": lambda x, y: -10 * math.log10(_error(x, y) / 255**2),
-        },
+    Question("psnr(clean, restored)", _restored, evaluate.psnr).with_mistakes(
+        lambda x, y: 10 * math.log10(_error(x, y)),
+        "the sign is wrong: a small error must give many decibels",
+        lambda x, y: -10 * math.log(_error(x, y)),
+        "this is the natural logarithm. Decibels use the one to base 10",
+        lambda x, y: -10 * math.log2(_error(x, y)),
+        "this is the logarithm to base 2, which counts bits. Decibels use another base",
+        lambda x, y: -5 * math.log10(_error(x, y)),
+        "this is half of the right value, as if the error had been a distance. The squared error goes into the "
+        "logarithm with the factor 10",
+        lambda x, y: -20 * math.log10(_error(x, y)),
+        "this is twice the right value. The factor is 20 for the *root* of the mean squared error, and 10 for the "
+        "mean squared error itself",
+        lambda x, y: -math.log10(_error(x, y)),
+        "the factor 10 is missing: this is in bel, not in decibels",
+        lambda x, y: -10 * math.log10(float((x - y).square().sum()) / len(x)),
+        "you *sum* the squared error over the pixels. Here it is their mean",
+        lambda x, y: -10 * math.log10(float((x - y).abs().mean())),
+        "you take the mean of the absolute differences. They must be squared first",
+        lambda x, y: -10 * (x - y).square().flatten(1).mean(1).log10().mean(),
+        "you average the decibels of the images. Asked is the ratio for the mean error over *all* pixels",
+        lambda x, y: -10 * (x - y).square().log10().mean(),
+        "you take the logarithm of every pixel's error and average then. That way one pixel that happens to be right "
+        "counts for very many decibels",
+        lambda x, y: -10 * math.log10(float((x - y).square().sum())),
+        "you add up the squared errors of all images and all pixels. That way a larger test set looks worse",
+        _error,
+        "this is the mean squared error itself",
+        lambda x, y: -10 * math.log10(_error(x, y) / 255**2),
+        "white is 1 here, not 255",
     ),
-}
+]

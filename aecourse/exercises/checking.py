@@ -6,14 +6,15 @@ An answer that agrees with a mistake on every case gets that mistake's hint.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import math
 import signal
 import threading
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -62,15 +63,26 @@ class Question:
         cases: from a random generator to a list of argument tuples, easy ones first; the first few may be fixed.  An
             answer that raises gets the hint that fits the cases before, so those on which a mistake crashes come late.
         reference: what the function must return; a number, a tensor, a list or a tuple of these.
-        mistakes: hint → the function that makes this mistake, in the same arguments.  It may raise, or return NaN.
         tolerance: the largest difference allowed, relative to 1 + the size of the right value.
+        mistakes: what people get wrong, each as the function that makes this mistake, in the same arguments, and its
+            hint.  The function may raise, or return NaN.  The first one that fits is told.
     """
 
     signature: str
     cases: Callable[[torch.Generator], Sequence[tuple]]
     reference: Callable[..., Any]
-    mistakes: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
     tolerance: float = 1e-4
+    mistakes: tuple[tuple[Callable[..., Any], str], ...] = ()
+
+    def with_mistakes(self, *functions_and_hints: Callable[..., Any] | str) -> Question:
+        """Return the same question with these mistakes: a function, its hint, the next function, its hint, …"""
+        pairs = zip(functions_and_hints[::2], functions_and_hints[1::2], strict=True)
+        return replace(self, mistakes=tuple(pairs))
+
+    @property
+    def name(self) -> str:
+        """The name of the function."""
+        return self.signature.split("(")[0]
 
     @property
     def arguments(self) -> list[str]:
@@ -78,24 +90,25 @@ class Question:
         return [name.strip() for name in self.signature.split("(")[1].rstrip(")").split(",")]
 
 
-def judge(
-    name: str,
+def check_answer(
     question: Question,
     answer: Any,
     *,
     seed: int = 0,
     seconds: float = SECONDS,
-    call: Callable[[Callable, tuple, float], Any] | None = None,
+    call: Callable[[Callable, tuple, float], tuple[Any, tuple]] | None = None,
 ) -> Verdict:
     """Return the Verdict on an answer to a question; never raise because of the answer.
 
     Args:
+        question: what was asked.
         answer: the student's function.
         seed: makes the cases.
         seconds: the time limit for all its calls together.
-        call: how to call it, `call(answer, arguments, deadline)`; here and now unless given.  It raises a Hint if that
-            fails, or if the answer changed its arguments.
+        call: how to call it, `call(answer, arguments, deadline)`; here and now unless given.  It returns the result and
+            the arguments as they are afterwards, or raises a Hint if the call fails.
     """
+    name = question.name
     try:
         count = _examine(question, answer, seed, time.monotonic() + seconds, call or call_here)
     except Missing:
@@ -105,6 +118,8 @@ def judge(
         )
     except Hint as hint:
         return Verdict(name, False, str(hint))
+    except RecursionError:  # a list that holds itself
+        return Verdict(name, False, "returns things within things without an end, or nested too deeply to compare")
     return Verdict(name, True, f"right, on all {count} cases")
 
 
@@ -114,14 +129,13 @@ def _examine(question: Question, answer: Any, seed: int, deadline: float, call: 
     if not callable(answer):
         raise Hint(f"this is {_show(answer)} and no function: pass the function itself, without calling it")
     cases = [tuple(case) for case in question.cases(torch.Generator().manual_seed(seed))]
-    found, right = [], []
+    found, right, good = [], [], []
     for number, case in enumerate(cases):
         right.append(question.reference(*copy.deepcopy(case)))
-        given = copy.deepcopy(case)
         try:
-            found.append(call(answer, given, deadline))
+            result, given = call(answer, copy.deepcopy(case), deadline)
         except Hint as hint:
-            made = _mistake(question, cases[:number], found, right)  # wrong before it failed
+            made = _mistake(question, cases[:number], found, right, good)  # wrong before it failed
             raise Hint(made or f"{hint} (for {_call_text(question, case)})") from None
         marked = [
             n
@@ -131,7 +145,7 @@ def _examine(question: Question, answer: Any, seed: int, deadline: float, call: 
         if marked:
             named = f"switches on requires_grad for its input `{', '.join(marked)}`"
             raise Hint(f"{named}: it would stay on, and gradients would add up. Work on a detached copy")
-        if found[-1] is None or found[-1] is Ellipsis or found[-1] is NotImplemented:
+        if result is None or result is Ellipsis or result is NotImplemented:
             if number == 0:
                 raise Missing
             raise Hint(f"returns nothing for {_call_text(question, case)}: is a `return` missing in one branch?")
@@ -140,15 +154,16 @@ def _examine(question: Question, answer: Any, seed: int, deadline: float, call: 
             raise Hint(
                 f"changes its input `{', '.join(changed)}`: whoever called it still needs that, so work on a copy"
             )
-    good = [_same(*both, question.tolerance) for both in zip(found, right, strict=True)]
+        found.append(result)
+        good.append(_same(result, right[-1], question.tolerance))
     if all(good):
         if any(_wants_gradient(value) for value in found) and not any(
             _wants_gradient(each) for case in cases for each in case
         ):
             raise Hint("the numbers are right, but the result still drags its gradient history along: detach it")
         return len(cases)
-    made = _mistake(question, cases, found, right)
-    if made is None and not _same(call(answer, copy.deepcopy(cases[0]), deadline), found[0], 1e-9):
+    made = _mistake(question, cases, found, right, good)
+    if made is None and not _same(call(answer, copy.deepcopy(cases[0]), deadline)[0], found[0], 1e-9):
         made = "gives another result each time for the same input: draw no noise of your own, take what is handed in"
     raise Hint(made or _describe(question, cases, found, right, good))
 
@@ -159,22 +174,20 @@ def _wants_gradient(value: Any) -> bool:
     return isinstance(value, Tensor) and value.requires_grad
 
 
-def _mistake(question: Question, cases: list[tuple], found: list, right: list) -> str | None:
+def _mistake(question: Question, cases: list[tuple], found: list, right: list, good: list[bool]) -> str | None:
     """Return the hint of the mistake that gives what was found on every case, and not always what is right."""
-    if all(_same(*both, question.tolerance) for both in zip(found, right, strict=False)):
+    if all(good):
         return None
-    for hint, mistake in question.mistakes.items():
-        agrees, differs = True, False
-        for case, got, wanted in zip(cases, found, right, strict=False):
-            try:
-                made = mistake(*copy.deepcopy(case))
-            except Exception:  # a mistake may be one that fails here
-                agrees = False
-                break
-            agrees = agrees and _same(got, made, question.tolerance)
-            differs = differs or not _same(made, wanted, question.tolerance)
-        if agrees and differs:
-            return hint
+    for mistake, hint in question.mistakes:
+        made: list = []
+        with contextlib.suppress(Exception):  # a mistake may be one that fails here
+            for case, got in zip(cases, found, strict=True):
+                made.append(mistake(*copy.deepcopy(case)))
+                if not _same(got, made[-1], question.tolerance):
+                    break  # the other cases can't bring it back
+            else:
+                if not all(_same(*both, question.tolerance) for both in zip(made, right, strict=False)):
+                    return hint
     return None
 
 
@@ -298,11 +311,11 @@ def _call_text(question: Question, case: tuple) -> str:
     return ", ".join(f"{name} = {_show(value)}" for name, value in zip(question.arguments, case, strict=False))
 
 
-def call_here(answer: Callable, arguments: tuple, deadline: float) -> Any:
-    """Return answer(*arguments), or raise a Hint if it fails or does not end in time."""
+def call_here(answer: Callable, arguments: tuple, deadline: float) -> tuple[Any, tuple]:
+    """Return answer(*arguments), and the arguments afterwards, or raise a Hint if it fails or does not end in time."""
     try:
         with _time_limit(max(deadline - time.monotonic(), 0.01)):
-            return answer(*arguments)
+            return answer(*arguments), arguments
     except Hint:
         raise
     except TimeUp:

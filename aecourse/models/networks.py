@@ -24,12 +24,11 @@ Up = Callable[[int, int, Shape, Shape], nn.Module]
 
 
 class Architecture(NamedTuple):
-    """How to build the two halves of an autoencoder, before it is known what each model wants of them.
+    """How to build the two networks of an autoencoder, once a model says how many numbers go in and come out.
 
     Attributes:
-        encoder: from how many numbers come out, and how many go in beside the pixels, to a network from
-            `(N, pixels + beside)` to `(N, outputs)`.
-        decoder: from how many numbers go in to a network from `(N, inputs)` to `(N, pixels)`, before any squashing.
+        encoder: `encoder(outputs, beside)` returns a network from `(N, pixels + beside)` to `(N, outputs)`.
+        decoder: `decoder(inputs)` returns a network from `(N, inputs)` to `(N, pixels)`, before any squashing.
         latent_dim: how many numbers the code has.
         image_shape: what one image looks like, channels first.
     """
@@ -51,15 +50,19 @@ def dense(
         image_shape: what one image looks like; its pixels must number `widths[0]`.
 
     Raises:
-        ValueError: if the widths do not fit the image.
+        ValueError: if the widths do not fit the image, or the activation is a layer instead of what makes one.
     """
-    check_widths(widths, image_shape)
-    return Architecture(
-        lambda outputs, beside: dense_layers((widths[0] + beside, *widths[1:-1], outputs), activation),
-        lambda inputs: dense_layers((inputs, *widths[-2::-1]), activation),
-        widths[-1],
-        tuple(image_shape),
-    )
+    pixels, *hidden, latent_dim = check_widths(widths, image_shape)
+    if isinstance(activation, nn.Module) or not callable(activation):
+        raise ValueError(f"got activation={activation!r}, expected what makes a new layer; give nn.ReLU, not nn.ReLU()")
+
+    def encoder(outputs: int, beside: int) -> nn.Sequential:
+        return dense_layers((pixels + beside, *hidden, outputs), activation)
+
+    def decoder(inputs: int) -> nn.Sequential:
+        return dense_layers((inputs, *hidden[::-1], pixels), activation)
+
+    return Architecture(encoder, decoder, latent_dim, tuple(image_shape))
 
 
 def convolutional(
@@ -72,34 +75,39 @@ def convolutional(
 ) -> Architecture:
     """Return an architecture of convolutions with stride 2, a dense layer to the code, and the same way back.
 
-    The norm takes each map's mean away, for each image by itself.  What is equally bright everywhere is then lost: two
-    flat images, of whatever grey or colour, get nearly one code.  Digits have a black border and don't mind;
-    photographs of sky and walls do: for these choose `norm=False`.
+    The encoder's norm takes each map's mean and spread away, for each image by itself.  How bright an image is as a
+    whole is then lost: an image and the same one in half the light get nearly one code, and so do all flat greys.
+    Digits are all white on black and don't mind; photographs of sky and walls do: for these choose `norm=False`.
 
     Args:
         channels: how many filters each layer of the encoder has; each halves height and width.  The decoder mirrors
             them.
         latent_dim: how many numbers the code has.
         kernel: the decoder grows by transposed convolutions of this side; without one it resizes and convolves.
-        norm: whether the encoder has an instance norm after each convolution.
+        norm: whether the encoder has an instance norm after each convolution; the decoder always has one before each.
         image_shape: channels, height and width of one image.
 
     Raises:
         ValueError: if channels, code, kernel or image shape make no such network.
     """
-    check_channels(channels, latent_dim, image_shape)
+    channels = check_channels(channels, latent_dim, image_shape)
+    image_shape = tuple(image_shape)
     up = resized_convolution
     if kernel is not None:
         up = partial(transposed_convolution, kernel=checks.whole("kernel", kernel, 2))
 
     def encoder(outputs: int, beside: int) -> nn.Sequential:
         if beside:
-            raise ValueError(f"got {beside} numbers beside the pixels, but convolutions take pixels alone; use dense")
+            raise ValueError(
+                f"got convolutions for a model that puts {beside} numbers beside the pixels, expected dense layers; "
+                "give it widths"
+            )
         return conv_encoder(channels, outputs, image_shape, norm=norm)
 
-    return Architecture(
-        encoder, lambda inputs: conv_decoder(channels, inputs, image_shape, up), latent_dim, tuple(image_shape)
-    )
+    def decoder(inputs: int) -> nn.Sequential:
+        return conv_decoder(channels, inputs, image_shape, up)
+
+    return Architecture(encoder, decoder, int(latent_dim), image_shape)
 
 
 @contextmanager
@@ -181,31 +189,32 @@ def he(layer: nn.Module) -> nn.Module:
     return layer
 
 
-def check_widths(widths: Sequence[int], image_shape: tuple[int, ...]) -> None:
-    """Check that layers of these widths can stand between an image and a code.
+def check_widths(widths: Sequence[int], image_shape: Shape) -> tuple[int, ...]:
+    """Return `widths` as a tuple if layers of these widths can stand between an image and a code.
 
     Raises:
         ValueError: if they are not at least two whole numbers, the first the number of pixels.
     """
-    checks.wholes("widths", widths, 2, "pixels first")
+    widths = checks.wholes("widths", widths, 2, "pixels first")
+    checks.wholes("image_shape", image_shape, 1, "channels first")
     if widths[0] != math.prod(image_shape):
         raise ValueError(
             f"got widths that begin with {widths[0]}, expected {math.prod(image_shape)}, "
             f"the number of pixels in an image of shape {tuple(image_shape)}"
         )
+    return widths
 
 
-def check_channels(channels: Sequence[int], latent_dim: int, image_shape: Shape) -> None:
-    """Check that layers with so many filters can stand between an image and a code.
+def check_channels(channels: Sequence[int], latent_dim: int, image_shape: Shape) -> tuple[int, ...]:
+    """Return `channels` as a tuple if layers with so many filters can stand between an image and a code.
 
     Raises:
         ValueError: if there are too many to halve the image, or a number is none.
     """
-    checks.wholes("channels", channels)
+    channels = checks.wholes("channels", channels)
     checks.whole("latent_dim", latent_dim)
-    if len(image_shape) != 3 or min(image_shape) < 1:
-        raise ValueError(f"got image_shape={image_shape!r}, expected (channels, height, width), all above 0")
-    if min(sizes(image_shape, len(channels))[-1]) < 2:
+    if min(sizes(checks.image_shape(image_shape), len(channels))[-1]) < 2:
         raise ValueError(
             f"got {len(channels)} layers, which leave maps of one pixel of {image_shape}; use fewer channels"
         )
+    return channels

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from .. import checks, losses
 from .base import Autoencoder
-from .networks import Architecture, check_widths, convolutional, seeded
+from .networks import Architecture, Shape, convolutional, seeded
 
 
 class DenseAutoencoder(Autoencoder):
@@ -26,7 +26,9 @@ class DenseAutoencoder(Autoencoder):
     Args:
         widths: units per layer from the pixels to the code, mirrored by the decoder; or another architecture.
         reconstruction: `"cross_entropy"` (nats; a grey value is read as the probability of white) or `"squared_error"`.
-        settings: `activation` and `image_shape` as for `dense`, and `seed`, which fixes the initial weights.
+        activation: the non-linearity between layers, ReLU unless given; an architecture has its own.
+        image_shape: what one image looks like, (1, 28, 28) unless given; an architecture has its own.
+        seed: fixes the initial weights.
 
     Raises:
         ValueError: if the widths do not fit the image, or the reconstruction loss is unknown.
@@ -37,13 +39,15 @@ class DenseAutoencoder(Autoencoder):
         widths: Sequence[int] | Architecture = (784, 500, 300, 2),
         *,
         reconstruction: Literal["cross_entropy", "squared_error"] = "cross_entropy",
-        **settings,
+        activation: Callable[[], nn.Module] | None = None,
+        image_shape: Shape | None = None,
+        seed: int = 0,
     ):
         super().__init__()
         if reconstruction not in ("cross_entropy", "squared_error"):
             raise ValueError(f"got reconstruction={reconstruction!r}, expected 'cross_entropy' or 'squared_error'")
         self.reconstruction = reconstruction
-        self.build(widths, **settings)
+        self.build(widths, activation=activation, image_shape=image_shape, seed=seed)
 
     def encode(self, images: Tensor) -> Tensor:
         """Return the codes `(N, latent_dim)` of images `(N, 1, 28, 28)`."""
@@ -54,7 +58,7 @@ class DenseAutoencoder(Autoencoder):
         return torch.sigmoid(self.decoder(self.check_latents(latents))).unflatten(1, self.image_shape)
 
     def error(self, logits: Tensor, images: Tensor) -> Tensor:
-        """Return what the decoder's output costs, per image: in nats or in squared grey levels."""
+        """Return what the decoder's `logits` cost beside the images, per image: in nats or in squared grey levels."""
         if self.reconstruction == "cross_entropy":
             return losses.binary_cross_entropy(logits, images.flatten(1))
         return losses.squared_error(torch.sigmoid(logits), images.flatten(1))
@@ -73,11 +77,16 @@ class LinearAutoencoder(DenseAutoencoder):
     Being linear, `decode` may leave [0, 1] a little.
     """
 
-    def __init__(self, latent_dim: int, *, image_shape: tuple[int, ...] = (1, 28, 28), seed: int = 0):
-        pixels = math.prod(image_shape)
-        check_widths((pixels, latent_dim), image_shape)
-        maps = lambda outputs, beside: nn.Linear(pixels, outputs), lambda inputs: nn.Linear(inputs, pixels)
-        super().__init__(Architecture(*maps, latent_dim, tuple(image_shape)), seed=seed)
+    def __init__(self, latent_dim: int, *, image_shape: Shape = (1, 28, 28), seed: int = 0):
+        pixels = math.prod(checks.wholes("image_shape", image_shape, 1, "channels first"))
+        latent_dim = checks.whole("latent_dim", latent_dim)
+        networks = Architecture(
+            encoder=lambda outputs, beside: nn.Linear(pixels, outputs),
+            decoder=lambda inputs: nn.Linear(inputs, pixels),
+            latent_dim=latent_dim,
+            image_shape=tuple(image_shape),
+        )
+        super().__init__(networks, reconstruction="squared_error", seed=seed)
 
     def decode(self, latents: Tensor) -> Tensor:
         """Return images `(N, 1, 28, 28)`, roughly in [0, 1], for codes `(N, latent_dim)`."""
@@ -92,15 +101,24 @@ class ConvAutoencoder(DenseAutoencoder):
     """The plain autoencoder on convolutional networks, with the squared error.
 
     Args:
-        channels, settings: `latent_dim`, `norm` and `image_shape` as for `convolutional`.
+        channels, latent_dim, norm, image_shape: as for `convolutional`.
         seed: fixes the initial weights.
 
     Raises:
         ValueError: if channels, code or image shape make no such network.
     """
 
-    def __init__(self, channels: Sequence[int] = (8, 16, 32), *, seed: int = 0, **settings):
-        super().__init__(convolutional(channels, **settings), reconstruction="squared_error", seed=seed)
+    def __init__(
+        self,
+        channels: Sequence[int] = (8, 16, 32),
+        *,
+        latent_dim: int = 16,
+        norm: bool = True,
+        image_shape: Shape = (1, 28, 28),
+        seed: int = 0,
+    ):
+        networks = convolutional(channels, latent_dim=latent_dim, norm=norm, image_shape=image_shape)
+        super().__init__(networks, reconstruction="squared_error", seed=seed)
 
 
 class TransposedConvAutoencoder(ConvAutoencoder):
@@ -112,12 +130,17 @@ class TransposedConvAutoencoder(ConvAutoencoder):
     Args:
         channels, settings, seed: as for `ConvAutoencoder`.
         kernel: the side of the filters of the decoder, in pixels, at least 2.
+
+    Raises:
+        ValueError: as `ConvAutoencoder`, or if `kernel` is no whole number of at least 2.
     """
 
     def __init__(self, channels: Sequence[int] = (8, 16, 32), *, kernel: int = 3, seed: int = 0, **settings):
-        super().__init__(channels, kernel=checks.whole("kernel", kernel, 2), seed=seed, **settings)
-        with seeded(seed):  # a decoder of its own, so that kernels can be compared: all begin with the same dense layer
-            self.decoder = convolutional(channels, kernel=kernel, **settings).decoder(self.latent_dim)
+        super().__init__(channels, seed=seed, **settings)
+        kernel = checks.whole("kernel", kernel, 2)
+        networks = convolutional(channels, latent_dim=self.latent_dim, kernel=kernel, image_shape=self.image_shape)
+        with seeded(seed):  # drawn anew, so that decoders with different kernels begin with the same dense layer
+            self.decoder = networks.decoder(self.latent_dim)
 
 
 @dataclass(frozen=True)
@@ -183,6 +206,9 @@ class DenoisingAutoencoder(DenseAutoencoder):
     Args:
         widths, settings: as for `DenseAutoencoder`.
         corruption: how a batch is damaged, afresh at every visit: from images to images of the same shape.
+
+    Raises:
+        ValueError: as `DenseAutoencoder`, or if `corruption` can't be called with images.
     """
 
     def __init__(
@@ -193,6 +219,10 @@ class DenoisingAutoencoder(DenseAutoencoder):
         **settings,
     ):
         super().__init__(widths, **settings)
+        if isinstance(corruption, type) or not callable(corruption):
+            raise ValueError(
+                f"got corruption={corruption!r}, expected a function from images to images, as GaussianNoise(0.5) is"
+            )
         self.corruption = corruption
 
     def loss(self, images: Tensor) -> dict[str, Tensor]:
@@ -222,7 +252,7 @@ class ContractiveAutoencoder(DenseAutoencoder):
         self.contraction = checks.real("contraction", contraction)
 
     def loss(self, images: Tensor) -> dict[str, Tensor]:
-        """Return `total` = `reconstruction` (nats) + contraction · `jacobian`, the estimated ‖∂z/∂x‖²_F, per image."""
+        """Return `total` = `reconstruction` + contraction · `jacobian`, the estimated ‖∂z/∂x‖²_F, per image."""
         with torch.enable_grad():  # the Jacobian is wanted in evaluation, too
             pixels = images.detach().requires_grad_()
             codes = self.encoder(pixels.flatten(1))
@@ -252,7 +282,7 @@ class WassersteinAutoencoder(DenseAutoencoder):
         self.matching = checks.real("matching", matching)
 
     def loss(self, images: Tensor) -> dict[str, Tensor]:
-        """Return `total` = `reconstruction` (nats per image) + matching · `mmd`, from one batch's codes and draws."""
+        """Return `total` = `reconstruction` per image + matching · `mmd`, from one batch's codes and draws."""
         codes = self.encoder(images.flatten(1))
         mmd = squared_mmd(codes, torch.randn_like(codes))
         error = self.error(self.decoder(codes), images)

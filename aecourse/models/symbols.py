@@ -16,9 +16,9 @@ from torch import Tensor, nn
 from torch.distributions import Bernoulli, Categorical
 from torch.nn import functional as F
 
-from .. import losses
-from .base import Autoencoder
-from .networks import check_widths, dense_layers
+from .. import checks, losses
+from .base import Autoencoder, Model
+from .networks import Architecture, seeded
 
 
 def straight_through(soft: Tensor, hard: Tensor) -> Tensor:
@@ -27,31 +27,45 @@ def straight_through(soft: Tensor, hard: Tensor) -> Tensor:
 
 
 class SymbolAutoencoder(Autoencoder):
-    """What the models with symbols share: dense networks, and a code of `positions` symbols from 0 to `codes` − 1.
+    """What the models with symbols share: a code of `positions` symbols, each from 0 to `codebook_size` − 1.
 
     `encode` returns whole numbers, int64 `(N, positions)`, and `decode` takes them.  A subclass says how features
     become symbols (`choose`) and what the decoder reads for a symbol (`look_up`).
+
+    Args:
+        widths: units per layer from the pixels to the last hidden layer, mirrored by the decoder; or another
+            architecture, whose own `latent_dim` does not count.
+        positions: symbols per image.
+        codebook_size: how many symbols there are at each position.
+        vector_dim: how many numbers the encoder says of a position, and the decoder reads for a symbol.
+        settings: `activation` and `image_shape` as for `dense`, and `seed`, which fixes the initial weights.
+
+    Raises:
+        ValueError: if the widths do not fit the image, or a number is no whole number or too small.
     """
 
-    def __init__(self, widths: Sequence[int], *, positions: int, codes: int, features: int, read: int, seed: int):
+    def __init__(
+        self, widths: Sequence[int] | Architecture, *, positions: int, codebook_size: int, vector_dim: int, **settings
+    ):
         super().__init__()
-        check_widths((*widths, positions), self.image_shape)
-        if not isinstance(codes, int) or codes < 2:
-            raise ValueError(f"got codes={codes!r}, expected a whole number of at least 2: one symbol says nothing")
-        self.positions, self.codes = positions, codes
-        self.latent_dim = positions
-        with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(seed)
-            self.encoder = dense_layers((*widths, positions * features))
-            self.decoder = dense_layers((positions * read, *widths[::-1]))
+        self.positions = checks.whole("positions", positions)
+        self.codebook_size = checks.whole("codebook_size", codebook_size, 2)
+        numbers = self.positions * checks.whole("vector_dim", vector_dim)
+        if isinstance(widths, Architecture):
+            networks = widths._replace(latent_dim=numbers)
+        else:
+            checks.wholes("widths", widths, 1, "pixels first")
+            networks = (*widths, numbers)
+        self.build(networks, **settings)
+        self.latent_dim = self.positions
 
     @property
     def bits(self) -> float:
-        """The length of a code in bits if every symbol gets a name of the same length: positions · log₂ codes."""
-        return self.positions * math.log2(self.codes)
+        """The bits of a code if every symbol gets a name of the same length: positions · log₂ codebook_size."""
+        return self.positions * math.log2(self.codebook_size)
 
     def features(self, images: Tensor) -> Tensor:
-        """Return what the encoder says of each position: `(N, positions, features)`, real numbers."""
+        """Return what the encoder says of each position: `(N, positions, vector_dim)`, real numbers."""
         return self.encoder(images.flatten(1)).unflatten(1, (self.positions, -1))
 
     def choose(self, features: Tensor) -> Tensor:
@@ -59,11 +73,11 @@ class SymbolAutoencoder(Autoencoder):
         raise NotImplementedError
 
     def look_up(self, symbols: Tensor) -> Tensor:
-        """Return what the decoder reads for symbols `(N, positions)`: `(N, positions, read)`."""
+        """Return what the decoder reads for symbols `(N, positions)`: `(N, positions, vector_dim)`."""
         raise NotImplementedError
 
     def encode(self, images: Tensor) -> Tensor:
-        """Return the symbols of images `(N, 1, 28, 28)`: int64 `(N, positions)`, each from 0 to codes − 1."""
+        """Return the symbols of images `(N, 1, 28, 28)`: int64 `(N, positions)`, each from 0 to codebook_size − 1."""
         return self.choose(self.features(self.check_images(images)))
 
     def likelihood(self, symbols: Tensor) -> Bernoulli:
@@ -77,7 +91,7 @@ class SymbolAutoencoder(Autoencoder):
 
     def check_latents(self, symbols: Tensor) -> Tensor:
         """Return `symbols` on the model's device, or raise a ValueError that says what is wrong."""
-        return check_symbols(symbols, self.positions, self.codes).to(self.device)
+        return check_symbols(symbols, self.positions, self.codebook_size).to(self.device)
 
 
 class VQVAE(SymbolAutoencoder):
@@ -87,35 +101,36 @@ class VQVAE(SymbolAutoencoder):
     codebook loss pulls vectors to the encoder's outputs, the commitment loss pulls the outputs to their vectors.
 
     Args:
-        widths: units per layer from the pixels to the last hidden layer; the decoder mirrors them.
-        positions: symbols per image.
-        codes: vectors in the codebook.
+        widths, positions, settings: as for `SymbolAutoencoder`.
+        codebook_size: vectors in the codebook.
         vector_dim: numbers per vector.
         commitment: the weight of the commitment loss, called β in the paper, where it is 0.25.
         spread: the first codebook's numbers lie evenly between −spread and spread.
-        seed: fixes the initial weights.
+        seed: fixes the initial weights and the first codebook.
+
+    Raises:
+        ValueError: as `SymbolAutoencoder`, or if `commitment` is negative, `spread` not above 0, or one not finite.
     """
 
     def __init__(
         self,
-        widths: Sequence[int] = (784, 256),
+        widths: Sequence[int] | Architecture = (784, 256),
         *,
         positions: int = 8,
-        codes: int = 64,
+        codebook_size: int = 64,
         vector_dim: int = 4,
         commitment: float = 1.0,
         spread: float = 1.0,
         seed: int = 0,
+        **settings,
     ):
-        super().__init__(widths, positions=positions, codes=codes, features=vector_dim, read=vector_dim, seed=seed)
-        if not (0 <= commitment < math.inf and 0 < spread < math.inf):
-            raise ValueError(
-                f"got commitment={commitment!r} and spread={spread!r}, expected finite numbers, "
-                "the first at least 0 and the second above 0"
-            )
-        self.commitment = float(commitment)
+        super().__init__(
+            widths, positions=positions, codebook_size=codebook_size, vector_dim=vector_dim, seed=seed, **settings
+        )
+        self.commitment = checks.real("commitment", commitment)
+        spread = checks.real("spread", spread, above=True)
         random = torch.Generator().manual_seed(seed)
-        self.codebook = nn.Parameter(spread * (2 * torch.rand(codes, vector_dim, generator=random) - 1))
+        self.codebook = nn.Parameter(spread * (2 * torch.rand(codebook_size, vector_dim, generator=random) - 1))
 
     def choose(self, features: Tensor) -> Tensor:
         """Return the number of the nearest codebook vector for each feature vector: `(N, positions)`."""
@@ -146,13 +161,16 @@ class RevivingVQVAE(VQVAE):
 
     A vector that is never the nearest gets no gradient, so it can't come back by itself.  (Dhariwal et al., 2020,
     section 3.1, call it a random restart.)
+
+    Args:
+        widths, settings: as for `VQVAE`.
     """
 
     PATIENCE = 100
 
-    def __init__(self, *args, **settings):
-        super().__init__(*args, **settings)
-        self.register_buffer("idle", torch.zeros(self.codes, dtype=torch.int64))
+    def __init__(self, widths: Sequence[int] | Architecture = (784, 256), **settings):
+        super().__init__(widths, **settings)
+        self.register_buffer("idle", torch.zeros(self.codebook_size, dtype=torch.int64))
 
     def choose(self, features: Tensor) -> Tensor:
         """Return the number of the nearest vector for each feature vector; in training, note which are in use."""
@@ -167,7 +185,7 @@ class RevivingVQVAE(VQVAE):
         if dead.any():
             self.codebook[dead] = outputs[torch.randint(len(outputs), (int(dead.sum()),), device=outputs.device)]
             self.idle[dead] = 0
-        used = super().choose(outputs[None])[0].bincount(minlength=self.codes) > 0
+        used = super().choose(outputs[None])[0].bincount(minlength=self.codebook_size) > 0
         self.idle = torch.where(used, 0, self.idle + 1)
 
 
@@ -178,23 +196,27 @@ class FSQ(SymbolAutoencoder):
     can die.  A sigmoid bounds here, where the paper takes a tanh with an offset for even numbers of levels.
 
     Args:
-        widths, positions, seed: as for `VQVAE`.
-        levels: how many levels each number of a position has; `codes` is their product.
+        widths, positions, settings: as for `SymbolAutoencoder`.
+        levels: how many levels each number of a position has; `codebook_size` is their product.
+
+    Raises:
+        ValueError: as `SymbolAutoencoder`, or if `levels` are not one or more whole numbers of at least 2.
     """
 
     def __init__(
         self,
-        widths: Sequence[int] = (784, 256),
+        widths: Sequence[int] | Architecture = (784, 256),
         *,
         positions: int = 8,
         levels: Sequence[int] = (4, 4, 4),
-        seed: int = 0,
+        **settings,
     ):
-        if not levels or any(not isinstance(level, int) or level < 2 for level in levels):
-            raise ValueError(f"got levels {levels!r}, expected one or more whole numbers of at least 2")
-        size = {"features": len(levels), "read": len(levels)}
-        super().__init__(widths, positions=positions, codes=math.prod(levels), **size, seed=seed)
-        self.levels = tuple(levels)
+        checks.wholes("levels", levels, 1, "one for each number of a position")
+        levels = tuple(checks.whole(f"levels[{place}]", level, 2) for place, level in enumerate(levels))
+        super().__init__(
+            widths, positions=positions, codebook_size=math.prod(levels), vector_dim=len(levels), **settings
+        )
+        self.levels = levels
         self.register_buffer("top", torch.tensor(levels) - 1.0, persistent=False)
         places = [math.prod(levels[:number]) for number in range(len(levels))]
         self.register_buffer("places", torch.tensor(places), persistent=False)
@@ -221,13 +243,13 @@ class FSQ(SymbolAutoencoder):
         return {"total": reconstruction, "reconstruction": reconstruction}
 
 
-def check_symbols(symbols: Tensor, positions: int, codes: int) -> Tensor:
-    """Return `symbols` unchanged if they are int64 `(N, positions)` from 0 to codes − 1.
+def check_symbols(symbols: Tensor, positions: int, codebook_size: int) -> Tensor:
+    """Return `symbols` unchanged if they are int64 `(N, positions)` from 0 to codebook_size − 1.
 
     Raises:
         ValueError: for anything else; the message says what came, what was expected and what to do.
     """
-    expected = f"int64 symbols of shape (N, {positions}) from 0 to {codes - 1}"
+    expected = f"int64 symbols of shape (N, {positions}) from 0 to {codebook_size - 1}"
     if not isinstance(symbols, Tensor):
         raise ValueError(f"got {type(symbols).__name__}, expected {expected}; use torch.as_tensor(…)")
     if symbols.dtype != torch.int64:
@@ -235,14 +257,14 @@ def check_symbols(symbols: Tensor, positions: int, codes: int) -> Tensor:
     if symbols.dim() != 2 or symbols.shape[1] != positions:
         hint = "add a batch dimension with symbols[None]" if symbols.shape == (positions,) else "see model.positions"
         raise ValueError(f"got symbols of shape {tuple(symbols.shape)}, expected {expected}; {hint}")
-    if symbols.numel() and not 0 <= int(symbols.min()) <= int(symbols.max()) < codes:
+    if symbols.numel() and not 0 <= int(symbols.min()) <= int(symbols.max()) < codebook_size:
         low, high = int(symbols.min()), int(symbols.max())
         raise ValueError(f"got symbols from {low} to {high}, expected {expected}; was another model's code handed in?")
     return symbols
 
 
 def gumbel_softmax(logits: Tensor, temperature: float) -> Tensor:
-    """Return a relaxed draw from the categorical distributions `logits` `(…, codes)`: shares that sum to 1.
+    """Return a relaxed draw from the categorical distributions `logits` `(…, codebook_size)`: shares that sum to 1.
 
     softmax((logits + g) / temperature) with Gumbel noise g = −log(−log u).  The largest share is at symbol k with
     exactly the probability of k, whatever the temperature; towards 0 the shares become 0 and 1.
@@ -255,26 +277,25 @@ class GumbelAutoencoder(SymbolAutoencoder):
     """A VAE with a categorical posterior at each position and a uniform prior over all symbols.
 
     Args:
-        widths: units per layer from the pixels to the last hidden layer; the decoder mirrors them.
-        positions: symbols per image.
-        codes: how many symbols there are at each position.
+        widths, positions, codebook_size, settings: as for `SymbolAutoencoder`.
         temperature: how soft the draws in training are; it may be changed between two calls of `fit`.
-        seed: fixes the initial weights.
+
+    Raises:
+        ValueError: as `SymbolAutoencoder`, or if `temperature` is not above 0 or not finite.
     """
 
     def __init__(
         self,
-        widths: Sequence[int] = (784, 256),
+        widths: Sequence[int] | Architecture = (784, 256),
         *,
         positions: int = 8,
-        codes: int = 64,
+        codebook_size: int = 64,
         temperature: float = 0.5,
-        seed: int = 0,
+        **settings,
     ):
-        super().__init__(widths, positions=positions, codes=codes, features=codes, read=codes, seed=seed)
-        if not 0 < temperature < math.inf:
-            raise ValueError(f"got temperature={temperature!r}, expected a finite number above 0")
-        self.temperature = float(temperature)
+        # One number for each symbol: its logit on the way in, its share on the way out.
+        super().__init__(widths, positions=positions, codebook_size=codebook_size, vector_dim=codebook_size, **settings)
+        self.temperature = checks.real("temperature", temperature, above=True)
 
     def posterior(self, images: Tensor) -> Categorical:
         """Return q(z|x): for each image and position a distribution over the symbols, `(N, positions)`."""
@@ -286,12 +307,12 @@ class GumbelAutoencoder(SymbolAutoencoder):
 
     def look_up(self, symbols: Tensor) -> Tensor:
         """Return each symbol as a one-hot vector; the decoder's first layer is the codebook."""
-        return F.one_hot(symbols, self.codes).float()
+        return F.one_hot(symbols, self.codebook_size).float()
 
     def kl(self, logits: Tensor) -> Tensor:
-        """Return KL(q ‖ uniform) = log codes − H(q) in nats per image, summed over positions, mean over the batch."""
+        """Return KL(q ‖ uniform) = log codebook_size − H(q) in nats, summed over positions, mean over the batch."""
         log_q = logits.log_softmax(2)
-        return (log_q.exp() * (log_q + math.log(self.codes))).sum((1, 2)).mean()
+        return (log_q.exp() * (log_q + math.log(self.codebook_size))).sum((1, 2)).mean()
 
     def loss(self, images: Tensor) -> dict[str, Tensor]:
         """Return `total` = `reconstruction` + `kl`, in nats per image, for one relaxed draw per image.
@@ -306,7 +327,7 @@ class GumbelAutoencoder(SymbolAutoencoder):
         return {"total": reconstruction + kl, "reconstruction": reconstruction, "kl": kl}
 
 
-class CodePrior(nn.Module):
+class CodePrior(Model):
     """p(s) = Π p(sᵢ | s₁ … sᵢ₋₁) over codes of `positions` symbols, in one small network.
 
     Every symbol, at its place, adds its own vector to a running sum.  What has been summed before a position, through
@@ -314,33 +335,34 @@ class CodePrior(nn.Module):
 
     Args:
         positions: symbols per code.
-        codes: how many symbols there are.
+        codebook_size: how many symbols there are at each position.
         hidden: numbers in the running sum.
         seed: fixes the initial weights.
 
     Raises:
-        ValueError: by every method, for symbols that are not int64 `(N, positions)` from 0 to codes − 1.
+        ValueError: if a number is no whole number or too small; by `check` and `log_prob`, for symbols that are not
+            int64 `(N, positions)` from 0 to codebook_size − 1.
     """
 
-    def __init__(self, positions: int, codes: int, *, hidden: int = 128, seed: int = 0):
+    def __init__(self, positions: int, codebook_size: int, *, hidden: int = 128, seed: int = 0):
         super().__init__()
-        if min(positions, codes - 1, hidden) < 1:
-            raise ValueError(f"got positions={positions}, codes={codes}, hidden={hidden}, expected at least 1, 2 and 1")
-        self.positions, self.codes = positions, codes
-        with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(seed)
-            self.vectors = nn.Parameter(torch.randn(positions, codes, hidden) / math.sqrt(positions))
+        self.positions = checks.whole("positions", positions)
+        self.codebook_size = checks.whole("codebook_size", codebook_size, 2)
+        checks.whole("hidden", hidden)
+        with seeded(seed):
+            self.vectors = nn.Parameter(torch.randn(positions, codebook_size, hidden) / math.sqrt(positions))
             self.start = nn.Parameter(torch.zeros(positions, hidden))
-            self.readout = nn.Parameter(torch.randn(positions, hidden, codes) / math.sqrt(hidden))
-            self.offset = nn.Parameter(torch.zeros(positions, codes))
+            self.readout = nn.Parameter(torch.randn(positions, hidden, codebook_size) / math.sqrt(hidden))
+            self.offset = nn.Parameter(torch.zeros(positions, codebook_size))
 
-    def check_images(self, symbols: Tensor) -> Tensor:
-        """Return the symbols, or raise: `fit` calls this on what it trains on, here codes and no images."""
-        return check_symbols(symbols, self.positions, self.codes)
+    def check(self, *data: Tensor) -> tuple[Tensor, ...]:
+        """Return the symbols on the model's device, or raise a ValueError that says what is wrong."""
+        symbols = checks.alone(data, "symbols")
+        return (check_symbols(symbols, self.positions, self.codebook_size).to(self.device),)
 
     def logits(self, symbols: Tensor) -> Tensor:
-        """Return the logits of every symbol at every position, given those before it: `(N, positions, codes)`."""
-        rows = symbols + self.codes * torch.arange(self.positions, device=symbols.device)  # each place has its own
+        """Return the logits of each symbol at each position, given those before: `(N, positions, codebook_size)`."""
+        rows = symbols + self.codebook_size * torch.arange(self.positions, device=symbols.device)  # one table per place
         said = F.embedding(rows, self.vectors.flatten(0, 1))
         before = said.cumsum(1) - said  # position i sees the sum over 0 … i − 1
         hidden = torch.relu(before + self.start)
@@ -348,7 +370,7 @@ class CodePrior(nn.Module):
 
     def log_prob(self, symbols: Tensor) -> Tensor:
         """Return log p(s) of each code `(N, positions)` in nats: `(N,)`."""
-        symbols = self.check_images(symbols).to(self.start.device)
+        (symbols,) = self.check(symbols)
         return self.logits(symbols).log_softmax(2).gather(2, symbols[..., None]).sum((1, 2))
 
     def loss(self, symbols: Tensor) -> dict[str, Tensor]:
@@ -357,10 +379,15 @@ class CodePrior(nn.Module):
 
     @torch.no_grad()
     def sample(self, n: int, *, seed: int = 0) -> Tensor:
-        """Return `n` codes drawn from the prior, symbol after symbol: int64 `(n, positions)`, on the CPU."""
-        random = torch.Generator().manual_seed(seed)
+        """Return `n` codes drawn from the prior, symbol after symbol: int64 `(n, positions)`, on the CPU.
+
+        Raises:
+            ValueError: if `n` is no whole number of at least 1, or `seed` none of at least 0.
+        """
+        checks.whole("n", n)
+        random = torch.Generator().manual_seed(checks.seed(seed))
         symbols = torch.zeros(n, self.positions, dtype=torch.int64)
         for place in range(self.positions):
-            chances = self.logits(symbols.to(self.start.device))[:, place].softmax(1).cpu()
+            chances = self.logits(symbols.to(self.device))[:, place].softmax(1).cpu()
             symbols[:, place] = chances.multinomial(1, generator=random)[:, 0]
         return symbols

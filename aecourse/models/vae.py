@@ -8,7 +8,7 @@ for the label.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from .. import checks, losses
 from .base import Autoencoder
-from .networks import Architecture, convolutional
+from .networks import Architecture, Shape, convolutional
 
 
 class VAE(Autoencoder):
@@ -30,16 +30,26 @@ class VAE(Autoencoder):
         widths: units per layer from the pixels to the code, mirrored by the decoder; or another architecture.
         beta: the weight of the KL term in `total`, which may be changed between two calls of `fit`: 1 is the
             negative ELBO, 0 leaves the reconstruction alone.
-        settings: `activation` and `image_shape` as for `dense`, and `seed`, which fixes the initial weights.
+        activation: the non-linearity between layers, ReLU unless given; an architecture has its own.
+        image_shape: what one image looks like, (1, 28, 28) unless given; an architecture has its own.
+        seed: fixes the initial weights.
 
     Raises:
         ValueError: if the widths do not fit the image, or `beta` is negative or not finite.
     """
 
-    def __init__(self, widths: Sequence[int] | Architecture = (784, 500, 300, 2), *, beta: float = 1.0, **settings):
+    def __init__(
+        self,
+        widths: Sequence[int] | Architecture = (784, 500, 300, 2),
+        *,
+        beta: float = 1.0,
+        activation: Callable[[], nn.Module] | None = None,
+        image_shape: Shape | None = None,
+        seed: int = 0,
+    ):
         super().__init__()
         self.beta = checks.real("beta", beta)
-        self.build(widths, per_number=2, **settings)
+        self.build(widths, per_number=2, activation=activation, image_shape=image_shape, seed=seed)
 
     def mu_log_var(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return μ and log σ² of each image's posterior, both `(N, latent_dim)`.
@@ -66,10 +76,6 @@ class VAE(Autoencoder):
         """Return the expected images `(N, 1, 28, 28)` in [0, 1] for codes `(N, latent_dim)`."""
         return self.likelihood(self.check_latents(latents)).mean.unflatten(1, self.image_shape)
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Return the reconstructions from the means of the posteriors, so that no noise is in them."""
-        return self.decode(self.encode(images).mean)
-
     def loss(self, images: Tensor) -> dict[str, Tensor]:
         """Return `total` = `reconstruction` + β · `kl`, in nats per image; for β = 1 this is the negative ELBO.
 
@@ -87,7 +93,7 @@ class ConvVAE(VAE):
     """A `VAE` on convolutional networks; everything else is inherited.
 
     Args:
-        channels, settings: `latent_dim`, `norm` and `image_shape` as for `convolutional`.
+        channels, latent_dim, norm, image_shape: as for `convolutional`.
         beta: the weight of the KL term, as for `VAE`.
         seed: fixes the initial weights.
 
@@ -95,8 +101,18 @@ class ConvVAE(VAE):
         ValueError: if channels, code or image shape make no such network, or `beta` is negative or not finite.
     """
 
-    def __init__(self, channels: Sequence[int] = (8, 16, 32), *, beta: float = 1.0, seed: int = 0, **settings):
-        super().__init__(convolutional(channels, **settings), beta=beta, seed=seed)
+    def __init__(
+        self,
+        channels: Sequence[int] = (8, 16, 32),
+        *,
+        latent_dim: int = 16,
+        beta: float = 1.0,
+        norm: bool = True,
+        image_shape: Shape = (1, 28, 28),
+        seed: int = 0,
+    ):
+        networks = convolutional(channels, latent_dim=latent_dim, norm=norm, image_shape=image_shape)
+        super().__init__(networks, beta=beta, seed=seed)
 
 
 class BinarizedVAE(VAE):
@@ -168,9 +184,9 @@ class IWAE(BinarizedVAE):
         mu, log_var = self.mu_log_var(pixels)
         epsilon = torch.randn_like(mu.expand(self.samples, *mu.shape))
         z = mu + (log_var / 2).exp() * epsilon
-        log_x = self.likelihood(z).log_prob(pixels).sum(2)
+        log_x = self.likelihood(z.flatten(0, 1)).log_prob(pixels.repeat(self.samples, 1)).sum(1)
         log_prior_over_q = 0.5 * (epsilon.square() + log_var - z.square()).sum(2)
-        bound = (log_x + log_prior_over_q).logsumexp(0) - math.log(self.samples)
+        bound = (log_x.view_as(log_prior_over_q) + log_prior_over_q).logsumexp(0) - math.log(self.samples)
         kl = losses.gaussian_kl(mu, log_var).sum(1).mean()
         return {"total": -bound.mean(), "reconstruction": -log_x.mean(), "kl": kl}
 
@@ -182,9 +198,9 @@ class ConditionalVAE(Autoencoder):
     `loss(images, labels)`; train it with `fit(model, (images, labels))`.
 
     Args:
-        widths, settings: as for `VAE`; the networks must be dense.
+        widths: units per layer, as for `VAE`, or `dense(widths)`: other networks have no place for the label.
         classes: how many labels there are, numbered from 0.
-        beta: the weight of the KL term in `total`.
+        beta, activation, image_shape, seed: as for `VAE`.
 
     Raises:
         ValueError: if the widths do not fit the image, `classes` is below 1, or `beta` is negative or not finite.
@@ -199,17 +215,23 @@ class ConditionalVAE(Autoencoder):
         *,
         classes: int = 10,
         beta: float = 1.0,
-        **settings,
+        activation: Callable[[], nn.Module] | None = None,
+        image_shape: Shape | None = None,
+        seed: int = 0,
     ):
         super().__init__()
         self.classes = checks.whole("classes", classes)
         self.beta = checks.real("beta", beta)
-        self.build(widths, per_number=2, beside=classes, **settings)
+        self.build(widths, per_number=2, beside=self.classes, activation=activation, image_shape=image_shape, seed=seed)
 
     def check(self, *data: Tensor) -> tuple[Tensor, ...]:
         """Return images and their labels on the model's device, or raise a ValueError that says what is wrong."""
         images, labels = checks.pair(data, "(images, labels)")
-        return self.check_images(images), checks.labels(labels, len(images), self.classes).to(self.device)
+        return self.check_images(images), self.check_labels(labels, len(images))
+
+    def check_labels(self, labels: Tensor, rows: int) -> Tensor:
+        """Return the labels of so many rows on the model's device, or raise a ValueError that says what is wrong."""
+        return checks.labels(labels, rows, self.classes).to(self.device)
 
     def mu_log_var(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Return μ and log σ² of each image's posterior, both `(N, latent_dim)`."""
@@ -222,12 +244,14 @@ class ConditionalVAE(Autoencoder):
 
     def encode(self, images: Tensor, labels: Tensor) -> Normal:
         """Return q(z|x, y) of images `(N, 1, 28, 28)`: `.mean` and `.stddev` are `(N, latent_dim)`."""
-        mu, log_var = self.mu_log_var(self.check_images(images), labels)
+        mu, log_var = self.mu_log_var(*self.check(images, labels))
         return Normal(mu, (log_var / 2).exp(), validate_args=False)
 
     def decode(self, latents: Tensor, labels: Tensor) -> Tensor:
         """Return the expected images `(N, 1, 28, 28)` in [0, 1] for codes `(N, latent_dim)` and labels `(N,)`."""
-        return self.likelihood(self.check_latents(latents), labels).mean.unflatten(1, self.image_shape)
+        latents = self.check_latents(latents)
+        labels = self.check_labels(labels, len(latents))
+        return self.likelihood(latents, labels).mean.unflatten(1, self.image_shape)
 
     def forward(self, images: Tensor, labels: Tensor) -> Tensor:
         """Return the reconstructions from the means of the posteriors."""
@@ -242,10 +266,5 @@ class ConditionalVAE(Autoencoder):
         return {"total": reconstruction + self.beta * kl, "reconstruction": reconstruction, "kl": kl}
 
     def beside(self, values: Tensor, labels: Tensor) -> Tensor:
-        """Return rows `(N, k + classes)`: the values `(N, k)`, then 1 at the label's place and 0 at the others.
-
-        Raises:
-            ValueError: if the labels are no int64 tensor `(N,)` with values from 0 to `classes` − 1.
-        """
-        checks.labels(labels, len(values), self.classes)
-        return torch.cat([values, F.one_hot(labels.to(values.device), self.classes).to(values.dtype)], 1)
+        """Return rows `(N, k + classes)`: the values `(N, k)`, then 1 at the label's place and 0 at the others."""
+        return torch.cat([values, F.one_hot(labels, self.classes).to(values.dtype)], 1)

@@ -7,7 +7,7 @@ network of the course travel with a page; `pad` is the drawing pad that Python c
 from __future__ import annotations
 
 from .explorables import Explorable, beta, codewords, draw, player, reparameterize, travel
-from .weights import Exported, export, restore, trained
+from .weights import Exported, export, from_exported, trained
 
 __all__ = [
     "Explorable",
@@ -16,10 +16,10 @@ __all__ = [
     "codewords",
     "draw",
     "export",
+    "from_exported",
     "pad",
     "player",
     "reparameterize",
-    "restore",
     "trained",
     "travel",
 ]

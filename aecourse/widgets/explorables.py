@@ -19,7 +19,7 @@ import torch
 
 from .. import coding, evaluate, plots
 from ..data import Dataset, chorales
-from .weights import Exported, _array, _text, restore, trained
+from .weights import Exported, _array, _text, from_exported, trained
 
 HERE = Path(__file__).parent
 
@@ -126,7 +126,7 @@ def draw(dataset: Dataset, models: Mapping[str, Exported] | None = None) -> Expl
     firsts = [(dataset.test_labels == label).nonzero()[0, 0] for label in dataset.test_labels.unique()]
     examples = dataset.test_images[torch.stack(firsts)]
     rows = {"test digit": examples} | {
-        name: evaluate.reconstruct(restore(exported), examples) for name, exported in models.items()
+        name: evaluate.reconstruct(from_exported(exported), examples) for name, exported in models.items()
     }
     parts = ("encoder", "decoder", "codes", "sigmas", "labels", "error", "error_range")
     return Explorable(
@@ -184,7 +184,7 @@ def beta(models: Sequence[Exported] | None = None) -> Explorable:
     parts = ("beta", "rate", "distortion", "decoder", "codes", "sigmas", "labels")
     rows = {
         f"β = {model['beta']:g}: rate {model['rate']:.1f}, distortion {model['distortion']:.1f} nats": evaluate.decode(
-            restore(model), draws
+            from_exported(model), draws
         )
         for model in models
     }

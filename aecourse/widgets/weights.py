@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .. import evaluate
+from .. import checks, evaluate
 from ..models import VAE, DenseAutoencoder
 
 POINTS = 600  # test images that a map shows
@@ -25,36 +25,47 @@ def export(model: DenseAutoencoder | VAE, images: Tensor, labels: Tensor) -> Exp
     norms stay as they are.  Binary data are base64, little endian.
 
     Args:
-        model: a `DenseAutoencoder` or `VAE` with `latent_dim` 2, its layers joined by ReLU.
+        model: a `DenseAutoencoder` or `VAE` of dense layers joined by ReLU, with `latent_dim` 2, of MNIST-like images.
+            A subclass is refused, since the page runs these two and does not know what another one does.
         images, labels: test images and their labels; all count in the numbers, the first 600 are on the map.
 
     Returns:
-        `model`, `widths` and `beta`, which `restore` needs; `encoder` and `decoder`, a list of layers each; `codes`,
-        `sigmas` (None without clouds) and `labels` of the map; `error`, the mean cost in nats of an image's pixels,
-        decoded from its code, or from the centre of its cloud, and `error_range`, between which nine images of ten
-        lie.  For a VAE also `rate` and `distortion`, the KL and
-        the cost of the pixels when a draw is decoded, in nats per image.  All numbers are those of the rounded network.
+        What JSON can hold, by name.  All numbers are those of the rounded network:
+
+        - `model`, `widths` and `beta`, which `from_exported` needs;
+        - `encoder` and `decoder`, a list of layers each;
+        - `codes`, `sigmas` (None without clouds) and `labels` of the map;
+        - `error`, the mean cost in nats of an image's pixels, decoded from its code or from the centre of its cloud;
+        - `error_range`, between which nine images of ten lie;
+        - for a VAE `rate` and `distortion`, the KL and the cost of the pixels when a draw is decoded, nats per image.
 
     Raises:
         ValueError: for any other model, or labels that do not fit the images.
     """
-    if not isinstance(model, DenseAutoencoder | VAE) or model.latent_dim != 2:
+    kind = type(model)
+    if kind not in (DenseAutoencoder, VAE):
         raise ValueError(
-            f"got {type(model).__name__} with latent_dim={getattr(model, 'latent_dim', None)}, expected a "
-            "DenseAutoencoder or a VAE whose code is 2 numbers: only two fit on a map"
+            f"got a {kind.__name__}, expected a DenseAutoencoder or a VAE and no subclass: a page can run these two"
+        )
+    if model.latent_dim != 2:
+        raise ValueError(
+            f"got a {kind.__name__} with latent_dim={model.latent_dim}, expected 2: only two numbers fit on a map"
+        )
+    if model.image_shape != (1, 28, 28):
+        raise ValueError(
+            f"got a {kind.__name__} of images of shape {model.image_shape}, expected (1, 28, 28): a page has no others"
         )
     model.check_images(images)
-    if labels.shape != (len(images),):
-        raise ValueError(f"got labels of shape {tuple(labels.shape)} for {len(images)} images, expected one for each")
-    is_vae = isinstance(model, VAE)
+    checks.labels(labels, len(images), classes=256)
+    is_vae = kind is VAE
     exported: Exported = {
-        "model": "VAE" if is_vae else "DenseAutoencoder",
+        "model": kind.__name__,
         "widths": [layer.in_features for layer in model.encoder if isinstance(layer, nn.Linear)] + [2],
         "beta": model.beta if is_vae else None,
         "encoder": _layers(model.encoder),
         "decoder": _layers(model.decoder),
     }
-    rounded = restore(exported)
+    rounded = from_exported(exported)
     codes = evaluate.encode(rounded, images)
     logits = torch.cat([rounded.decoder(part) for part in codes.split(1000)]).detach()
     errors = nn.functional.binary_cross_entropy_with_logits(logits, images.flatten(1), reduction="none").sum(1)
@@ -71,7 +82,7 @@ def export(model: DenseAutoencoder | VAE, images: Tensor, labels: Tensor) -> Exp
     return exported
 
 
-def restore(exported: Exported) -> DenseAutoencoder | VAE:
+def from_exported(exported: Exported) -> DenseAutoencoder | VAE:
     """Return the network that `export` wrote, with its rounded weights: what runs in the page, in PyTorch."""
     model = (
         VAE(exported["widths"], beta=exported["beta"])
@@ -116,7 +127,7 @@ def _layers(network: nn.Sequential) -> list[dict[str, str]]:
             layers[-1] |= {"gain": _text(module.weight), "shift": _text(module.bias)}
         elif not isinstance(module, nn.ReLU):
             raise ValueError(
-                f"got a network with {type(module).__name__}, expected linear layers, layer norms and ReLU"
+                f"got networks with {type(module).__name__}, expected dense ones: linear layers, layer norms and ReLU"
             )
     return layers
 

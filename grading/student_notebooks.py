@@ -12,8 +12,8 @@ import sys
 from pathlib import Path
 
 import nbformat
-from fingerprint import ROOT
 
+ROOT = Path(__file__).resolve().parents[1]
 MASTERS, STUDENTS = ROOT / "assignments", ROOT / "book" / "exercises"
 SOLUTION = re.compile(r"^([ \t]*)### BEGIN SOLUTION\n.*?^[ \t]*### END SOLUTION[ \t]*$", re.MULTILINE | re.DOTALL)
 HIDDEN = re.compile(r"^[ \t]*### BEGIN HIDDEN TESTS\n.*?^[ \t]*### END HIDDEN TESTS[ \t]*\n?", re.MULTILINE | re.DOTALL)

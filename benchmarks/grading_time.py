@@ -12,9 +12,9 @@ from pathlib import Path
 
 import nbformat
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "grading"))
 import grade
-from exercises import MASTERS
+from student_notebooks import MASTERS
 
 STUDENTS = 100
 

@@ -1,0 +1,146 @@
+"""Where a data set's files are found: in a folder of the reader's, in the cache, or on the network.
+
+A new data set takes a list of `File`s, one call of `fetch`, and a function that reads the folder which it returns.
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+import tempfile
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+import pooch
+from platformdirs import user_cache_path
+
+from ..progress import progress_bar
+
+TIMEOUT = 20
+"""How many seconds a connection may be silent before the next address is tried."""
+
+
+class File(NamedTuple):
+    """One file of a data set.
+
+    Attributes:
+        path: where it lies in a folder of data sets, with "/".
+        sha256: its checksum.
+        urls: where it can be downloaded; they are tried one after the other.  What comes from an address in `.gz`
+            is unpacked, and the checksum is that of the file as it lies in the folder.
+    """
+
+    path: str
+    sha256: str
+    urls: tuple[str, ...]
+
+
+def fetch(name: str, files: Sequence[File], *, stand_in: str | None = None) -> tuple[Path, str] | None:
+    """Return a folder that holds verified copies of all files, and in words which folder that is.
+
+    They are looked for in `$AECOURSE_DATA`, then in the cache folder, and are else downloaded into the cache folder:
+    all of them or none, and none has its name there before it is whole.  A damaged copy is passed over, with a warning.
+
+    Args:
+        name: what the messages call the data set.
+        files: all that it needs.
+        stand_in: what a reader gets where there are neither files nor a network.  Then a warning says so, and the
+            value is None; without `stand_in` this is an error.
+
+    Raises:
+        RuntimeError: if a file is damaged (named in the message) and no good copy can be downloaded, or
+            if there are neither files nor a network and nothing stands in.
+    """
+    cache = user_cache_path("aecourse")
+    folders = [(cache, "the cache folder")]
+    if os.environ.get("AECOURSE_DATA"):
+        folders.insert(0, (Path(os.environ["AECOURSE_DATA"]), "the folder in $AECOURSE_DATA"))
+
+    # The warnings point to the caller of the function that calls this one, such as `data.load`.
+    damaged: list[str] = []
+    passed_over = f"damaged or missing files of {name} were passed over: "
+    for folder, origin in folders:
+        if not any(os.path.exists(folder / file.path) for file in files):
+            continue
+        bad = [str(folder / file.path) for file in files if not _is_good(folder / file.path, file.sha256)]
+        if not bad:
+            if damaged:
+                warnings.warn(f"{passed_over}{', '.join(damaged)}; you get the good copy in {origin}", stacklevel=3)
+            return folder, origin
+        damaged += bad
+
+    try:
+        hosts = _download(files, cache)
+    except Exception as error:  # whatever the network, the hosts or the disk make pooch raise
+        if damaged:
+            raise RuntimeError(
+                f"damaged or missing files of {name}: {', '.join(damaged)}; no good copy could be downloaded "
+                f"({error}). Delete them, or put good ones in their place"
+            ) from error
+        searched = " or ".join(f"{origin} ({folder.resolve()})" for folder, origin in folders)
+        failure = f"found no files of {name} in {searched}, and they could not be downloaded"
+        advice = f"set AECOURSE_DATA to a folder that holds {', '.join(file.path for file in files)}"
+        if stand_in is None:
+            raise RuntimeError(f"{failure} ({error}). Connect to the network, or {advice}") from error
+        warnings.warn(
+            f"{failure}, so you get {stand_in} instead. Everything runs; the numbers differ from the text. "
+            f"For {name}, connect to the network or {advice}.",
+            stacklevel=3,
+        )
+        return None
+    if damaged:
+        warnings.warn(f"{passed_over}{', '.join(damaged)}; a good copy was downloaded", stacklevel=3)
+    return cache, f"downloaded from {' and '.join(hosts)}"
+
+
+def _is_good(path: Path, sha256: str) -> bool:
+    try:
+        return pooch.file_hash(str(path)) == sha256
+    except OSError:  # there is none, it may not be read, or it is a folder
+        return False
+
+
+def _download(files: Sequence[File], cache: Path) -> list[str]:
+    """Put verified copies into the cache, all or none, and return the hosts that sent them."""
+    cache.mkdir(parents=True, exist_ok=True)
+    logger = pooch.get_logger()  # it tells of each download on stderr, which a notebook would store
+    level = logger.level
+    logger.setLevel("WARNING")
+    try:
+        with tempfile.TemporaryDirectory(dir=cache) as folder:
+            hosts = [_retrieve(file, folder) for file in files]
+            for file in files:
+                target = cache / file.path
+                target.parent.mkdir(parents=True, exist_ok=True)
+                part = Path(folder) / file.path
+                part.chmod(0o644)  # pooch's files are for their owner alone, and a class may share a folder
+                os.replace(part, target)
+    finally:
+        logger.setLevel(level)
+    return sorted(set(hosts))
+
+
+def _retrieve(file: File, folder: str) -> str:
+    """Download a verified copy into the folder, from the first address that has one, and return the host."""
+    said = []
+    for url in file.urls:
+        try:
+            pooch.retrieve(url, file.sha256, file.path, folder, downloader=_download_unpacked)
+        except Exception as error:  # a mirror can fail in any way: that is what the others are for
+            said.append(f"{url}: {str(error).strip() or type(error).__name__}")
+        else:
+            return urlsplit(url).netloc
+    raise RuntimeError("; ".join(said))
+
+
+def _download_unpacked(url: str, target: str, _: object) -> None:
+    """Download for pooch, which then verifies what was unpacked: one checksum for a file, wherever it was found."""
+    with progress_bar(1, "B") as bar:  # pooch corrects the total, once it knows it
+        bar.unit_scale = True
+        pooch.HTTPDownloader(timeout=TIMEOUT, progressbar=bar, chunk_size=2**16)(url, target, None)
+    path = Path(target)
+    if url.endswith(".gz") and path.read_bytes()[:2] == b"\x1f\x8b":  # some hosts and proxies unpack on their way
+        path.write_bytes(gzip.decompress(path.read_bytes()))
