@@ -109,30 +109,6 @@ def device(value: str | torch.device) -> torch.device:
     return torch.device("cuda", torch.cuda.current_device() if found.index is None else found.index)
 
 
-def device(value: str | torch.device) -> torch.device:
-    """Return a device with its number; "auto" is a CUDA device if there is one, else the CPU.
-
-    Raises:
-        ValueError: if there is no such device here, or it is neither the CPU nor a CUDA device.
-    """
-    expected = "expected 'auto', 'cpu' or 'cuda'"
-    try:
-        found = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if value == "auto" else value)
-    except (RuntimeError, TypeError):
-        raise ValueError(f"got device={value!r}, {expected}") from None
-    if found.type not in ("cpu", "cuda"):
-        raise ValueError(
-            f"got device={value!r}, {expected}: on others the seed would not reach a model's noise, and no run could "
-            "be repeated"
-        )
-    if found.type == "cpu":
-        return found
-    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if (found.index or 0) >= count:
-        raise ValueError(f"got device={value!r}, but torch finds {count} CUDA devices here; use device='auto'")
-    return torch.device("cuda", torch.cuda.current_device() if found.index is None else found.index)
-
-
 def same_shape(first: Tensor, second: Tensor, names: str = "shapes") -> None:
     """Check that two tensors have one shape: torch would broadcast (N, 784) and (N, 1, 28, 28) into something huge.
 
@@ -382,7 +358,7 @@ def labels(labels: Tensor, rows: int, classes: int) -> Tensor:
     return labels
 
 
-def floats(name: str, values: Tensor, shape: str | None = None) -> Tensor:
+def numbers(name: str, values: Tensor, shape: str | None = None) -> Tensor:
     """Return `values` unchanged if they are a tensor of finite floating-point numbers.
 
     Args:
@@ -413,7 +389,7 @@ def grey(name: str, images: Tensor) -> Tensor:
     Raises:
         ValueError: for anything else; the message says what came, what was expected and what to do.
     """
-    low, high = (float(value) for value in torch.aminmax(floats(name, images).detach()))
+    low, high = (float(value) for value in torch.aminmax(numbers(name, images).detach()))
     if low >= 0 and high > 2:
         raise ValueError(f"got {name} from {low:g} to {high:g}, expected grey levels from 0 to 1; divide by 255")
     return images

@@ -142,7 +142,7 @@ def mmd(first: Tensor, second: Tensor) -> float:
             "with at least two points each"
         )
     n, m = len(first), len(second)
-    first, second = _array(checks.floats("samples", first)), _array(checks.floats("samples", second))
+    first, second = _array(checks.numbers("samples", first)), _array(checks.numbers("samples", second))
     within = sum((_kernel_sum(each, each) - len(each)) / (len(each) * (len(each) - 1)) for each in (first, second))
     between = _kernel_sum(first, second)
     return float(within - 2 * between.dtype.type(between / np.int64(n * m)))

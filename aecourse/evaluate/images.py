@@ -76,7 +76,7 @@ def point_distances(points: Tensor, found: Tensor) -> Tensor:
     checks.same_shape(points, found, "key points of shapes")
     if points.shape[-1] != 2:
         raise ValueError(f"got key points of shapes {tuple(points.shape)}, expected (N, K, 2), x and y last")
-    return (checks.floats("key points", points) - checks.floats("found points", found)).norm(dim=-1)
+    return (checks.numbers("key points", points) - checks.numbers("found points", found)).norm(dim=-1)
 
 
 def correct_points(points: Tensor, found: Tensor, *, within: float) -> float:
@@ -145,7 +145,7 @@ def checkerboard(images: Tensor) -> Tensor:
     Raises:
         ValueError: if they are not.
     """
-    checks.floats("images", images)
+    checks.numbers("images", images)
     if images.dim() != 4 or images.shape[-1] % 2 or images.shape[-2] % 2:
         raise ValueError(f"got shape {tuple(images.shape)}, expected (N, C, H, W) with even height and width")
     blocks = images.unflatten(-1, (-1, 2)).unflatten(-3, (-1, 2))  # (N, C, H/2, 2, W/2, 2)
@@ -155,7 +155,7 @@ def checkerboard(images: Tensor) -> Tensor:
 
 def median_filter(images: Tensor, size: int) -> Tensor:
     """Return images `(N, C, H, W)` whose every pixel is the median of `size` × `size` neighbours, by SciPy."""
-    checks.floats("images", images, "(N, C, H, W)")
+    checks.numbers("images", images, "(N, C, H, W)")
     return torch.from_numpy(ndimage.median_filter(_array(images), (1, 1, checks.whole("size", size), size)))
 
 
@@ -169,7 +169,7 @@ def gaussian_blur(images: Tensor, sigma: float) -> Tensor:
     Raises:
         ValueError: if `sigma` is negative or not finite.
     """
-    checks.floats("images", images, "(N, C, H, W)")
+    checks.numbers("images", images, "(N, C, H, W)")
     return torch.from_numpy(ndimage.gaussian_filter(_array(images), (0, 0, checks.real("sigma", sigma), sigma)))
 
 

@@ -91,7 +91,7 @@ def principal_angles(first: Tensor, second: Tensor) -> Tensor:
     Args:
         first, second: `(k, D)`, rows that span each subspace; they need not be orthogonal.
     """
-    angles = subspace_angles(*(_array(checks.floats("rows", rows, "(k, D)")).T for rows in (first, second)))
+    angles = subspace_angles(*(_array(checks.numbers("rows", rows, "(k, D)")).T for rows in (first, second)))
     return torch.from_numpy(np.degrees(angles))
 
 
@@ -232,7 +232,7 @@ def factor_information(codes: Tensor, factors: Tensor, *, bins: int = 20) -> Ten
             "expected (N, latent_dim) and (N, K) with the same N of at least 2"
         )
     for name, table in (("codes", codes), ("factors", factors)):
-        checks.floats(name, table.double())
+        checks.numbers(name, table.double())
     groups = [_groups(column, bins) for column in _array(codes.double()).T]
     values = [np.unique(column, return_inverse=True)[1] for column in _array(factors).T]
     entropies = [mutual_info_score(column, column) for column in values]
@@ -281,7 +281,7 @@ def agreement(values: Tensor) -> float:
     """
     if values.dim() != 2 or len(values) < 3 or values.shape[1] < 2:
         raise ValueError(f"got values of shape {tuple(values.shape)}, expected (N, K), N at least 3 and K at least 2")
-    if (checks.floats("values", values).std(0) == 0).any():
+    if (checks.numbers("values", values).std(0) == 0).any():
         raise ValueError("got a constant column, expected values that differ; leave that column out")
     correlations = torch.corrcoef(values.double().T)
     k = len(correlations)
@@ -290,7 +290,7 @@ def agreement(values: Tensor) -> float:
 
 def _points(points: Tensor, beside: Tensor | None = None) -> np.ndarray:
     """Return points `(N, D)` as scikit-learn takes them, once it is clear that there are as many rows beside them."""
-    checks.floats("points", points, "(N, D)")
+    checks.numbers("points", points, "(N, D)")
     if beside is not None and beside.shape != points.shape[:1]:
         raise ValueError(
             f"got {len(points)} points and {tuple(beside.shape)} labels or angles, expected one for each point, (N,)"

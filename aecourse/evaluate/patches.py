@@ -96,7 +96,7 @@ def neighbour_share(maps: Tensor, *, across: int | None = None) -> Tensor:
 
 def _distances(maps: Tensor, across: int | None) -> Tensor:
     """Return the distance between the centres of every two patches of a map, in patches: `(49, 49)`."""
-    checks.floats("maps", maps)
+    checks.numbers("maps", maps)
     places = maps.shape[-1]
     columns = math.isqrt(places) if across is None else checks.whole("across", across)
     if maps.dim() < 2 or maps.shape[-2] != places or places % columns or (across is None and columns**2 != places):

@@ -211,7 +211,7 @@ def _rows(samples: Tensor, reference: Tensor) -> tuple[np.ndarray, np.ndarray]:
             "expected both (N, …) with equal …"
         )
     named = (("samples", samples), ("reference points", reference))
-    made, real = (_array(checks.floats(name, rows).flatten(1)) for name, rows in named)
+    made, real = (_array(checks.numbers(name, rows).flatten(1)) for name, rows in named)
     return made, real
 
 
@@ -230,7 +230,7 @@ def box(codes: Tensor, n: int, *, coverage: float = 0.98, seed: int = 0) -> Tens
         coverage: in each dimension the box holds this share of the codes, as many left out below as above.
         seed: fixes the points.
     """
-    codes = checks.floats("codes", codes, "(N, latent_dim)").detach().cpu()
+    codes = checks.numbers("codes", codes, "(N, latent_dim)").detach().cpu()
     checks.real("coverage", coverage, 0, 1, above=True)
     shares = codes.new_tensor([(1 - coverage) / 2, (1 + coverage) / 2])
     low, high = torch.stack([column.quantile(shares) for column in codes.T], 1)
@@ -245,8 +245,8 @@ def lerp(start: Tensor, end: Tensor, steps: int) -> Tensor:
     """
     checks.whole("steps", steps, least=2)
     checks.same_shape(start, end)
-    checks.floats("starts", start)
-    checks.floats("ends", end)
+    checks.numbers("starts", start)
+    checks.numbers("ends", end)
     alpha = torch.linspace(0, 1, steps, dtype=start.dtype, device=start.device).reshape(1, -1, *[1] * (start.dim() - 1))
     return torch.lerp(start[:, None], end[:, None], alpha)
 

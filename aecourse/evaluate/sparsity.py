@@ -187,7 +187,7 @@ def equally_active(activity: Tensor, units: Tensor) -> Tensor:
 
 
 def _check_codes(codes: Tensor) -> Tensor:
-    return checks.floats("codes", codes, "(N, k)")
+    return checks.numbers("codes", codes, "(N, k)")
 
 
 def _classes(labels: Tensor, codes: Tensor) -> int:
