@@ -15,7 +15,7 @@ NBVAL  := OMP_NUM_THREADS=1 TQDM_DISABLE=1 $(BIN)/pytest --nbval-lax --nbval-cur
           --nbval-cell-timeout=300 -n 2 --dist loadfile -p no:cacheprovider book assignments
 
 .DEFAULT_GOAL := help
-.PHONY: help book test test-embedded chapters explorables family exercises grade lab lint compat repo-url bench clean
+.PHONY: help book test test-embedded chapters explorables family exercises grade lab lint compat repo-url bench mutants clean
 
 help:  ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -75,6 +75,9 @@ bench: book  ## time fit, the VAE, bits-back coding, chapters, explorables and g
 	$(BIN)/python benchmarks/vae_time.py
 	$(BIN)/python benchmarks/explorable_cost.py
 	$(BIN)/python benchmarks/grading_time.py
+
+mutants: $(READY)  ## put small faults into the package and print which share of them no unit test sees
+	$(BIN)/python benchmarks/mutants.py
 
 clean:  ## delete what was built and the virtual environments
 	rm -rf _build .venv .venv-compat .pytest_cache .ruff_cache .hypothesis

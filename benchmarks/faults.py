@@ -1,7 +1,7 @@
 """Small faults of the kind that people make, found in a Python source: `<` for `<=`, 0 for 1, a call that is missing.
 
-No text, type hint, decorator or import is changed, no table of numbers, not the looks of a figure (how thick its lines
-are), and little that could only crash.
+No text, type hint, decorator or import is changed, no table of numbers, no default of a seed or of a batch's size, not
+the looks of a figure (how thick its lines are), and little that could only crash.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ LOOKS = {
     "shrink", "size", "weight", "width", "zorder",
 }  # fmt: skip
 GUARDS = {"strict", "device", "devices", "encoding", "stacklevel", "validate_args"}  # no test can miss them here
+ARBITRARY = {"batch_size", "seed"}
 HINTS = {"annotation", "returns", "decorator_list"}
 SEQUENCE = ast.Tuple | ast.List
 
@@ -90,12 +91,12 @@ def find(source: bytes, file: str = "") -> list[Fault]:
         for old, new in [*_expressions(node, parent), *_statements(node, scope)]:
             add(old, new, scope, statement)
         table = isinstance(node, SEQUENCE) and isinstance(parent, SEQUENCE)
-        parts = [value for field, value in ast.iter_fields(node) if field not in HINTS]
-        for value in parts:
+        alone = _arbitrary(node) if isinstance(node, ast.arguments) else []
+        for value in (value for field, value in ast.iter_fields(node) if field not in HINTS):
             for child in value if isinstance(value, list) else [value]:
                 number = table and isinstance(child, ast.Constant)
                 looks = isinstance(child, ast.keyword) and child.arg in _unseen(node)
-                if isinstance(child, ast.AST) and not (number or looks or _left_alone(child)):
+                if isinstance(child, ast.AST) and child not in alone and not (number or looks or _left_alone(child)):
                     visit(child, node, scope, statement)
 
     visit(tree, tree, [tree], tree)
@@ -111,6 +112,13 @@ def _left_alone(node: ast.AST) -> bool:
         case ast.Call(func=ast.Attribute(attr="warn") | ast.Name(id="isinstance" | "getattr" | "hasattr")):
             return True
     return False
+
+
+def _arbitrary(node: ast.arguments) -> list[ast.AST]:
+    """Return the defaults of a function for which any other would do as well."""
+    named = [*node.posonlyargs, *node.args]
+    pairs = [*zip(named[::-1], node.defaults[::-1], strict=False), *zip(node.kwonlyargs, node.kw_defaults, strict=True)]
+    return [default for argument, default in pairs if argument.arg in ARBITRARY]
 
 
 def _unseen(node: ast.Call) -> set[str]:

@@ -1,5 +1,6 @@
 """The critic's energy and margin, the pulling-away term, the loop of the pair, and what is said of its samples."""
 
+import contextlib
 import itertools
 import math
 
@@ -54,6 +55,29 @@ def test_the_critics_loss_is_the_papers_formula(images, margin):
     assert terms["reconstruction"].item() == pytest.approx(real.mean(), rel=1e-5)
     assert terms["others"].item() == pytest.approx(other.mean(), rel=1e-5)
     assert (terms["hinge"].item() > 0) == (margin > other.min())
+
+
+def test_without_a_margin_it_is_ten_squared_grey_levels():
+    assert models.Critic().margin == 10
+
+
+def test_the_bar_of_a_pair_counts_the_steps_of_all_epochs(images, monkeypatch):
+    asked, seen = [], []
+
+    class Bar(contextlib.nullcontext):
+        def __enter__(self):
+            return self
+
+        def update(self):
+            seen.append(1)
+
+        def set_postfix(self, terms):
+            seen.append(sorted(terms))
+
+    monkeypatch.setattr(models.energy, "progress_bar", lambda *given: asked.append(given) or Bar())
+    fit(pair(), images[:37], epochs=2, batch_size=10)
+    assert asked == [(6, "step")]
+    assert seen == 2 * [1, 1, 1, ["generated", "hinge", "real"]]
 
 
 def test_without_other_images_a_critic_is_a_plain_autoencoder(images):

@@ -264,6 +264,20 @@ def test_a_hidden_note_is_held_from_the_nearest_visible_one_of_its_voice():
     assert held[:, 1].tolist() == [52] * 5  # its middle pitch
 
 
+def test_notes_are_held_in_each_window_by_itself_as_in_a_loop(random):
+    windows = torch.randint(40, 80, (7, 6, 3), generator=random)
+    visible = evaluate.visible_places(7, 18, 4, seed=2)
+    middle = windows.flatten(0, 1).median(0).values
+    held = evaluate.notes_held(windows, visible)
+    for window, places, result in zip(windows, visible.tolist(), held, strict=True):
+        for step in range(6):
+            for voice in range(3):
+                seen = [place // 3 for place in places if place % 3 == voice]
+                nearest = min(seen, key=lambda other: (abs(other - step), other), default=None)
+                expected = middle[voice] if nearest is None else window[nearest, voice]
+                assert result[step, voice] == expected
+
+
 def test_of_two_equally_near_notes_the_earlier_is_held():
     windows = torch.tensor([[[70], [71], [72]]])
     assert evaluate.notes_held(windows, torch.tensor([[0, 2]]))[0, :, 0].tolist() == [70, 70, 72]

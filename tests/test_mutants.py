@@ -4,8 +4,10 @@ import ast
 import json
 
 import faults
-import mutants
 import pytest
+
+pytest.importorskip("coverage", reason="make mutants needs it, the package does not")
+import mutants
 
 SOURCE = '''"""A docstring with 1 number."""
 
@@ -14,7 +16,7 @@ from __future__ import annotations
 LIMIT = 3
 
 
-def share(values: list[int] = [1], least: int = 0) -> float:
+def share(values: list[int] = [1], least: int = 0, *, seed: int = 7) -> float:
     """Return the share of values above 2."""
     if not values:
         raise ValueError(f"got {len(values)} values, expected {1 + 1}")
@@ -34,9 +36,9 @@ def made(source=SOURCE):
     ("line", "after"),
     [
         (5, "LIMIT = 4"),
-        (8, "def share(values: list[int] = [2], least: int = 0) -> float:"),
-        (8, "def share(values: list[int] = [0], least: int = 0) -> float:"),
-        (8, "def share(values: list[int] = [1], least: int = 1) -> float:"),
+        (8, "def share(values: list[int] = [2], least: int = 0, *, seed: int = 7) -> float:"),
+        (8, "def share(values: list[int] = [0], least: int = 0, *, seed: int = 7) -> float:"),
+        (8, "def share(values: list[int] = [1], least: int = 1, *, seed: int = 7) -> float:"),
         (10, "if values:"),
         (10, "if False:"),
         (12, "found = [value for value in values if (value >= least)]"),
@@ -59,10 +61,10 @@ def test_a_fault_of_each_kind_is_found_in_its_line(line, after):
     assert (line, SOURCE.splitlines()[line - 1].strip(), after) in made()
 
 
-def test_words_hints_tables_and_the_order_of_what_is_symmetric_are_left_alone():
+def test_words_hints_tables_seeds_and_the_order_of_what_is_symmetric_are_left_alone():
     changed = [(line, after) for line, _, after in made()]
     assert not {1, 3, 9, 11, 14} & {line for line, _ in changed}
-    assert not any("float]" in after or "0, abs" in after for _, after in changed)
+    assert not any("float]" in after or "0, abs" in after or "seed: int = 8" in after for _, after in changed)
 
 
 def test_every_fault_is_one_change_and_the_faulty_source_is_python():
@@ -79,7 +81,7 @@ def test_every_fault_is_one_change_and_the_faulty_source_is_python():
 def test_tests_may_see_a_fault_that_run_its_statement_or_what_an_import_prepares_for_them():
     reach = {(fault.line, fault.after): fault.reach for fault in faults.find(SOURCE.encode())}
     assert reach[13, "found = sorted(found)[1:]"] == (range(13, 14),)
-    assert reach[8, "def share(values: list[int] = [1], least: int = 1) -> float:"][1] == range(9, 16)
+    assert reach[8, "def share(values: list[int] = [1], least: int = 1, *, seed: int = 7) -> float:"][1] == range(9, 16)
     assert reach[5, "LIMIT = 4"] == (range(5, 6), range(1, 16))
 
 

@@ -202,6 +202,13 @@ def test_images_are_drawn_unchanged_in_their_order(digits):
     assert [axes.get_title(loc="left") for axes in figure.axes] == ["original", "dimmed"]
 
 
+def test_ten_images_stand_in_a_row_unless_told_otherwise(digits):
+    (row,) = plots.images({"original": digits.test_images[:12]}).axes
+    assert seen(row).shape == (30, 10 * 29 + 1)
+    (page,) = plots.grid(digits.test_images[:12]).axes
+    assert seen(page).shape == (2 * 29 + 1, 10 * 29 + 1)
+
+
 def test_a_grid_is_read_like_a_page_and_has_as_many_rows_as_it_needs(digits):
     (axes,) = plots.grid(digits.test_images[:7], columns=3).axes
     drawn = seen(axes)

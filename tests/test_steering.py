@@ -317,6 +317,20 @@ def test_noise_tells_next_to_nothing_and_a_copy_of_a_number_closes_the_gap():
     assert evaluate.mutual_information_gap(torch.cat([factors, factors], 1), factors) == 0
 
 
+def test_the_gap_is_that_of_as_many_groups_as_asked_for():
+    random = torch.Generator().manual_seed(2)
+    factors = torch.randint(3, (500, 2), generator=random).float()
+    codes = factors @ torch.tensor([[1.0, 0.3], [0.1, 1.0]]) + 0.5 * torch.randn(500, 2, generator=random)
+    for bins in (2, 7, 20):
+        shares = evaluate.factor_information(codes, factors, bins=bins)
+        gap = (shares.max(0).values - shares.min(0).values).mean().item()
+        assert evaluate.mutual_information_gap(codes, factors, bins=bins) == pytest.approx(gap)
+    assert evaluate.mutual_information_gap(codes, factors) == pytest.approx(gap)
+    for measure in (evaluate.factor_information, evaluate.mutual_information_gap):
+        with pytest.raises(ValueError, match="got bins=1, expected a whole number of at least 2"):
+            measure(codes, factors, bins=1)
+
+
 @pytest.mark.parametrize(
     ("codes", "factors", "message"),
     [

@@ -147,6 +147,23 @@ def test_codebook_loss_moves_vectors_and_commitment_loss_moves_the_encoder(image
     assert any(weight.grad.any() for weight in model.encoder.parameters())
 
 
+@pytest.mark.parametrize("weight", [0.0, 0.25, 1.0, 3])
+def test_the_commitment_counts_with_its_weight(images, weight):
+    terms = VQVAE((784, 20), **SMALL, commitment=weight).loss(images)
+    expected = terms["reconstruction"] + terms["codebook"] + weight * terms["commitment"]
+    assert terms["total"].item() == pytest.approx(expected.item(), rel=1e-6)
+    assert terms["commitment"].item() == pytest.approx(VQVAE((784, 20), **SMALL).loss(images)["commitment"].item())
+
+
+@pytest.mark.parametrize("spread", [0.1, 1.0, 5.0])
+def test_the_first_codebook_is_spread_evenly_between_its_limits(spread):
+    numbers = VQVAE((784, 20), positions=2, codes=500, vector_dim=4, spread=spread).codebook.detach() / spread
+    assert -1 <= numbers.min() < -0.99
+    assert 0.99 < numbers.max() <= 1
+    assert numbers.mean().item() == pytest.approx(0, abs=4 / 2000**0.5)
+    assert numbers.var().item() == pytest.approx(1 / 3, rel=0.1)
+
+
 def test_an_unused_vector_gets_no_gradient_and_comes_back_only_when_revived(images, monkeypatch):
     monkeypatch.setattr(RevivingVQVAE, "PATIENCE", 20)
     for kind, alive in ((VQVAE, False), (RevivingVQVAE, True)):
