@@ -316,8 +316,10 @@ def terms(loss: dict[str, Tensor]) -> dict[str, float]:
     if torch.is_grad_enabled() and not total.requires_grad:
         hint = "compute it from the weights, without .detach(), .item() or no_grad"
         raise ValueError(f'got a "total" through which no gradient flows, {expected}; {hint}')
-    together = torch.stack([term.detach().to(total.device).reshape(()) for term in loss.values()])
-    return dict(zip(loss, together.tolist(), strict=True))
+    fetched = loss.values()
+    if total.is_cuda:  # one wait for the device, not one for each term; on the CPU that would only cost time
+        fetched = torch.stack([term.detach().to(total.device).reshape(()) for term in fetched]).cpu()
+    return {name: number.item() for name, number in zip(loss, fetched, strict=True)}
 
 
 def pair(data: tuple[Tensor, ...], names: str) -> tuple[Tensor, Tensor]:

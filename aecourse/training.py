@@ -405,12 +405,15 @@ def _sums(
 ) -> dict[str, float]:
     """Return the sums over an epoch of what its steps yield; undo a step of which a loss is not finite, and raise."""
     sums: dict[str, float] = {}
-    step, before = 0, _copies(model, [*early, *buffers])
+    before = {name: attrgetter(name)(model).detach().clone() for name in (*early, *buffers)}
+    step = 0
     try:
         for values in steps:
             for name, value in values.items():
                 sums[name] = sums.get(name, 0.0) + value
-            step, before = step + 1, _copies(model, before)
+            for name, value in before.items():
+                value.copy_(attrgetter(name)(model).detach())
+            step += 1
             bar.update()
     except FloatingPointError as error:
         for name, value in before.items():
@@ -420,10 +423,6 @@ def _sums(
             cure = "no step was taken yet, so look at the data, the initial weights and the loss"
         raise FloatingPointError(f"{error} in epoch {epoch + 1}, step {step + 1}; {cure}") from None
     return sums
-
-
-def _copies(model: nn.Module, names: Iterable[str]) -> dict[str, Tensor]:
-    return {name: attrgetter(name)(model).detach().clone() for name in names}
 
 
 @torch.no_grad()
@@ -518,8 +517,6 @@ def _check_model(model: nn.Module, *methods: str) -> None:
         hint = 'define loss(self, images), which returns {"total": …, …}'
         if "loss" not in methods:
             hint = "a model with a single loss is trained by fit"
-        elif hasattr(model, "critic_loss"):
-            hint = "a critic and its generator are trained by fit_pair"
         raise ValueError(f"got a {type(model).__name__} without {', '.join(missing)}, {expected}; {hint}")
 
 
