@@ -517,8 +517,6 @@ def _check_model(model: nn.Module, *methods: str) -> None:
         hint = 'define loss(self, images), which returns {"total": …, …}'
         if "loss" not in methods:
             hint = "a model with a single loss is trained by fit"
-        elif hasattr(model, "critic_loss"):
-            hint = "a critic and its generator are trained by fit_pair"
         raise ValueError(f"got a {type(model).__name__} without {', '.join(missing)}, {expected}; {hint}")
 
 

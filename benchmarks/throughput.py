@@ -40,10 +40,6 @@ class VAE(nn.Module):
         self.hidden, self.heads = nn.Linear(784, 400), nn.Linear(400, 40)
         self.widen, self.pixels = nn.Linear(20, 400), nn.Linear(400, 784)
 
-    def check_images(self, images: Tensor) -> Tensor:
-        """Return the images if they are what the network takes."""
-        return ae.checks.images(images)
-
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return the logits of the reconstruction, and the mean and log-variance of the posterior."""
         mu, log_var = self.heads(F.relu(self.hidden(pixels))).chunk(2, dim=1)

@@ -395,7 +395,7 @@ def test_loaded_weights_are_the_saved_ones(kind, images, tmp_path):
 @pytest.mark.parametrize(
     ("named", "first", "second"),
     [
-        ("'beta': 1.0.*'beta': 2.0", {"beta": 1.0}, {"beta": 2.0}),
+        ("beta was 1.0, is now 2.0", {"beta": 1.0}, {"beta": 2.0}),
         ("fixed weights was", {"kind": models.GaussianVAE, "sigma": 0.1}, {"kind": models.GaussianVAE, "sigma": 0.2}),
         (
             "fixed weights was",
