@@ -287,6 +287,15 @@ def test_augmented_windows_are_all_transpositions_that_can_be_sung():
     assert (found[:, 1, 0] == chorales.REST).all()
 
 
+def test_augmented_windows_reach_both_ends_of_what_each_voice_sings():
+    low, high = torch.tensor(list(chorales.RANGES.values())).T + torch.tensor([[6], [-6]])
+    for limit, outward in ((low, -1), (high, 1)):
+        for voice in range(4):
+            one = torch.full((1, 2, 4), chorales.REST)
+            one[..., voice] = limit[voice]
+            assert torch.equal(chorales.augment(one, [0, outward]), one)
+
+
 def test_windows_none_of_which_can_be_sung_are_an_error_and_not_an_empty_tensor():
     one = torch.tensor([[[80, 60, 55, 50]]])
     for semitones in ([9, 10], []):
