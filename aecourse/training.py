@@ -473,7 +473,8 @@ def _rate(lr: float | Rate) -> Rate:
         return lambda progress: constant
 
     def rate(progress: float) -> float:
-        return checks.real(f"lr({progress:.2f})", lr(progress))
+        value = lr(progress)
+        return checks.real(f"lr({progress:.2f})", value.item() if isinstance(value, Tensor) else value)
 
     try:
         for progress in torch.linspace(0, 1, 101).tolist():

@@ -591,19 +591,18 @@ def test_rotations_by_right_angles_equal_torch_rot90(image):
         torch.testing.assert_close(picture, torch.rot90(image, quarter, (1, 2)), atol=1e-4, rtol=0)
 
 
-<<<<<<< ours
 @pytest.mark.parametrize("angle", [10.0, 45.0, -77.5, 200.0])
 def test_a_rotation_is_bilinear_as_scipys(image, angle):
     inside = image * (torch.arange(28) - 13.5).abs().lt(9) * (torch.arange(28) - 13.5).abs().lt(9)[:, None]
     expected = ndimage.rotate(inside[0].double().numpy(), angle, order=1, reshape=False)
     np.testing.assert_allclose(data.rotations(inside, [angle])[0, 0].numpy(), expected, atol=2e-3)
-=======
+
+
 def test_a_turned_edge_is_grey_where_it_cuts_a_pixel():
     half = (torch.arange(28) < 14).float().expand(1, 28, 28)
     turned = data.rotations(half, [30])[0, 0]
     cut = (turned > 0.1) & (turned < 0.9)
     assert (cut[7:21].sum(1) >= 1).all()  # each row that the edge crosses
->>>>>>> theirs
 
 
 def test_a_rotation_is_counter_clockwise(image):

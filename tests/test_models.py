@@ -171,10 +171,10 @@ def test_a_model_whose_code_is_a_distribution_needs_no_forward_of_its_own(images
 
     model = Mine()
     assert torch.equal(model(images), model.decode(model.encode(images).mean))
-    with pytest.raises(
-        NotImplementedError, match=r"Mine has no loss; define loss\(self, images\), which returns a dict"
-    ):
+    with pytest.raises(ValueError, match=r"got a Mine without loss, .*define loss\(self, images\), which returns"):
         training.fit(model, images)
+    with pytest.raises(NotImplementedError, match="Mine has no loss"):
+        model.loss(images)
 
 
 # What each model of the book has if nothing else is asked for: numbers of the code, and numbers that are learnt.

@@ -5,6 +5,7 @@ import re
 import fingerprint
 import pytest
 import torch
+from PIL import Image
 from torch.distributions import Normal
 
 import aecourse as ae
@@ -15,11 +16,17 @@ TEXT = (fingerprint.ROOT / "README.md").read_text("utf-8")
 def test_the_examples_run_one_after_the_other(digits, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(ae.data, "load", lambda name: digits)  # in seconds, whatever lies on this machine
+    for number, picture in enumerate(torch.rand(30, 40, 50, 3, generator=torch.Generator().manual_seed(0))):
+        folder = tmp_path / "my_pictures" / ("flower", "portrait")[number % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray((picture * 255).byte().numpy()).save(folder / f"{number}.png")
     names = {}
     for block in re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL):
         exec(block, names)
     assert (tmp_path / "reconstructions.png").stat().st_size > 1000
     assert (tmp_path / "two-numbers.pt").exists()
+    assert names["pictures"].train_images.shape[1:] == (3, 48, 48)
+    assert (tmp_path / "pictures.png").stat().st_size > 1000
 
 
 class CodePenalty(ae.models.DenseAutoencoder):
