@@ -474,7 +474,9 @@ def _rate(lr: float | Rate) -> Rate:
 
     def rate(progress: float) -> float:
         value = lr(progress)
-        return checks.real(f"lr({progress:.2f})", value.item() if isinstance(value, Tensor) else value)
+        return checks.real(
+            f"lr({progress:.2f})", value.item() if isinstance(value, Tensor) and value.numel() == 1 else value
+        )
 
     try:
         for progress in torch.linspace(0, 1, 101).tolist():
