@@ -74,8 +74,8 @@ def test_a_token_is_its_patch_multiplied_by_its_place_plus_its_place(random):
 def test_in_the_decoder_every_place_multiplies_the_code_by_its_question(random):
     model = models.PatchAutoencoder(3, width=8, heads=2)
     codes = torch.randn(2, 3, generator=random)
-    answers = torch.einsum("pw,nw->npw", model.asking, model.from_code(codes))
-    drawn = torch.sigmoid(model.drawing(answers))
+    answers = torch.einsum("pw,nw->npw", model.decoder_queries, model.from_code(codes))
+    drawn = torch.sigmoid(model.decoder(answers))
     torch.testing.assert_close(model.decode(codes), models.to_images(drawn))
 
 
@@ -120,7 +120,10 @@ def test_a_patch_holds_its_square_of_every_colour_and_makes_up_the_image_again(r
         (lambda: models.to_images(torch.rand(2, 49, 0)), r"got \(2, 49, 0\)"),
         (lambda: models.to_images(torch.rand(49, 16)), r"got \(49, 16\)"),
         (lambda: models.to_images([[0.5]]), r"got list, expected a tensor \(N, rows"),
-        (lambda: models.to_images(torch.rand(2, 49, 16), (28, 28)), r"got image_shape \(28, 28\), expected at least 3"),
+        (
+            lambda: models.to_images(torch.rand(2, 49, 16), (28, 28)),
+            r"got image_shape \(28, 28\), expected at least three",
+        ),
         (lambda: models.to_images(torch.rand(2, 49, 16), 7), "got image_shape 7, expected"),
     ],
 )
@@ -153,7 +156,10 @@ def test_heads_that_do_not_divide_the_width_are_an_error(width, heads, message):
         ({"blocks": -1}, "got blocks=-1, expected a whole number of at least 0"),
         ({"blocks": 1.5}, "got blocks=1.5, expected a whole number"),
         ({"image_shape": (1, 28, 30)}, r"got image_shape=\(1, 28, 30\), .* multiples of 4, the side of a patch"),
-        ({"image_shape": (28, 28)}, r"got image_shape \(28, 28\), expected at least 3 .* channels, height and width"),
+        (
+            {"image_shape": (28, 28)},
+            r"got image_shape \(28, 28\), expected at least three .* channels, height and width",
+        ),
         ({"image_shape": (1, 1, 28, 28)}, r"got image_shape=\(1, 1, 28, 28\), expected three numbers"),
         ({"seed": -1}, "got seed=-1"),
     ],

@@ -47,9 +47,7 @@ def test_labels_that_are_none_are_refused(images, spoil, message):
 def test_images_without_labels_or_with_more_beside_them_are_refused(images):
     model, labels = models.Classifier((60, 3), image_shape=(3, 4, 5)), torch.zeros(40, dtype=torch.int64)
     for data in ((images,), (images, labels, labels)):
-        with pytest.raises(
-            ValueError, match=rf"got {len(data)} tensors, expected two: .*fit\(model, \(images, labels\)\)"
-        ):
+        with pytest.raises(ValueError, match=r"got .* tensors?, expected two: .*fit\(model, \(images, labels\)\)"):
             model.check(*data)
     with pytest.raises(ValueError, match=r"expected a float32 tensor of shape \(N, 3, 4, 5\)"):
         model.check(images.flatten(1), labels)
@@ -59,7 +57,7 @@ def test_images_without_labels_or_with_more_beside_them_are_refused(images):
     ("arguments", "message"),
     [
         ({"widths": (784, 10), "image_shape": (3, 4, 5)}, "got widths that begin with 784, expected 60"),
-        ({"widths": 784}, "got widths 784, expected at least 2 whole numbers above 0, pixels first"),
+        ({"widths": 784}, "got widths 784, expected at least two whole numbers above 0, pixels first"),
         ({"seed": -1}, "got seed=-1"),
     ],
 )

@@ -186,7 +186,7 @@ def test_every_grey_level_survives_the_way_to_floats_and_back():
 @pytest.mark.parametrize(
     ("images", "message"),
     [
-        (torch.tensor([[0, 200, 255]], dtype=torch.uint8), "dtype torch.uint8.*use images.float"),
+        (torch.tensor([[0, 200, 255]], dtype=torch.uint8), "dtype torch.uint8.*images.float"),
         (torch.tensor([[0.0, 200.0, 255.0]]), "divide by 255"),
         (torch.tensor([[0.0, -0.5]]), "from -0.5 to 0"),
         (torch.tensor([[0.0, math.nan]]), "NaN pixels"),

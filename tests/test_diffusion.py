@@ -136,7 +136,7 @@ def test_no_draws_or_no_steps_are_refused(arguments, message):
 
 @pytest.mark.parametrize("widths", [(), (0,), 64, (2.5,)])
 def test_widths_that_make_no_network_are_refused(widths):
-    with pytest.raises(ValueError, match="expected at least 1 whole numbers above 0, one for each hidden layer"):
+    with pytest.raises(ValueError, match="expected at least one whole number above 0, one for each hidden layer"):
         models.LatentDiffusion(CODES, widths=widths)
 
 

@@ -74,7 +74,7 @@ def test_the_bar_of_a_pair_counts_the_steps_of_all_epochs(images, monkeypatch):
         def set_postfix(self, terms):
             seen.append(sorted(terms))
 
-    monkeypatch.setattr(models.energy, "progress_bar", lambda *given: asked.append(given) or Bar())
+    monkeypatch.setattr(training, "progress_bar", lambda *given: asked.append(given) or Bar())
     fit(pair(), images[:37], epochs=2, batch_size=10)
     assert asked == [(6, "step")]
     assert seen == 2 * [1, 1, 1, ["generated", "hinge", "real"]]

@@ -84,7 +84,7 @@ GREY = torch.rand(2, 1, 8, 8)
         (torch.tensor(0.5), r"of shape \(\)"),
         (GREY * 255, "with values from .*, expected .0, 1.; divide by 255"),
         (GREY - 5, "rescale them, or clamp them"),
-        ((GREY * 255).byte(), r"torch.uint8, expected .*use images.float\(\) / 255"),
+        ((GREY * 255).byte(), r"torch.uint8 .*expected .*images.float\(\) / 255"),
         (GREY > 0.5, r"torch.bool, expected .*\.float\(\)"),
         (GREY / 0 * 0, "NaN pixels in 2 of 2 images"),
         (GREY[:0], "got no images"),

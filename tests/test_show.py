@@ -19,8 +19,8 @@ THINGS = [
     *(
         thing
         for module in (ae.evaluate, ae.coding)
-        for thing in map(vars(module).get, module.__all__)
-        if inspect.isfunction(thing)
+        for name, thing in vars(module).items()
+        if inspect.isfunction(thing) and not name.startswith("_")
     ),
     ae.models.VAE, ae.models.UNet, ae.models.PatchAutoencoder,
 ]  # fmt: skip

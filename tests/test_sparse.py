@@ -153,7 +153,7 @@ def test_a_bad_size_shape_or_seed_is_refused_by_every_kind(kind):
     for arguments, message in (
         ({"latent_dim": 0}, "got latent_dim=0, expected a whole number of at least 1"),
         ({"latent_dim": 2.5}, "got latent_dim=2.5"),
-        ({"image_shape": 784}, "got image_shape 784, expected at least 1 whole numbers above 0, channels first"),
+        ({"image_shape": 784}, "got image_shape 784, expected at least one whole number above 0, channels first"),
         ({"image_shape": (1, 0)}, r"got image_shape \(1, 0\)"),
         ({"seed": -1}, "got seed=-1"),
     ):

@@ -157,7 +157,7 @@ def test_the_commitment_counts_with_its_weight(images, weight):
 
 @pytest.mark.parametrize("spread", [0.1, 1.0, 5.0])
 def test_the_first_codebook_is_spread_evenly_between_its_limits(spread):
-    numbers = VQVAE((784, 20), positions=2, codes=500, vector_dim=4, spread=spread).codebook.detach() / spread
+    numbers = VQVAE((784, 20), positions=2, codebook_size=500, vector_dim=4, spread=spread).codebook.detach() / spread
     assert -1 <= numbers.min() < -0.99
     assert 0.99 < numbers.max() <= 1
     assert numbers.mean().item() == pytest.approx(0, abs=4 / 2000**0.5)
@@ -178,7 +178,7 @@ def test_an_unused_vector_gets_no_gradient_and_comes_back_only_when_revived(imag
 
 def test_only_a_vector_that_nothing_chose_for_so_long_is_moved_and_it_gets_as_long_again(monkeypatch):
     monkeypatch.setattr(RevivingVQVAE, "PATIENCE", 3)
-    model = RevivingVQVAE((784, 20), positions=2, codes=4, vector_dim=2)
+    model = RevivingVQVAE((784, 20), positions=2, codebook_size=4, vector_dim=2)
     start = torch.tensor([[0.0, 0.0], [5.0, 5.0], [50.0, 50.0], [-50.0, 50.0]])
     model.codebook.data = start.clone()
     outputs = torch.tensor([[[0.1, 0.0], [5.0, 5.1]], [[0.0, 0.1], [5.1, 5.0]]])  # near the first two vectors
@@ -349,7 +349,7 @@ def test_bad_symbols_are_refused_with_a_reason(build, symbols, message):
         (lambda: VQVAE((784, 20), spread=math.inf), "got spread=inf, expected a finite number above 0"),
         (lambda: VQVAE((784, 20), seed=-1), "got seed=-1"),
         (lambda: VQVAE((700, 20)), "begin with 700"),
-        (lambda: VQVAE(784), "got widths 784, expected at least 1 whole numbers above 0, pixels first"),
+        (lambda: VQVAE(784), "got widths 784, expected at least one whole number above 0, pixels first"),
         (lambda: VQVAE((784, 20), positions=0), "got positions=0, expected a whole number of at least 1"),
         (lambda: VQVAE((784, 20), positions=2.0), "got positions=2.0, expected a whole number"),
         (lambda: VQVAE((784, 20), image_shape=(3, 28, 28)), r"expected 2352, the number of pixels"),
