@@ -221,7 +221,7 @@ def test_a_player_is_small_and_asks_for_nothing():
     [
         ({}, {}, "got no pieces"),
         ({"empty": SCALE[:0]}, {}, "got no steps in the piece 'empty'"),
-        ({"wrong": SCALE[:, :3]}, {}, r"got shape \(8, 3\)"),
+        ({"wrong": SCALE[:, :3]}, {}, r"got rows of shape \(8, 3\)"),
         ({"stack": SCALE[None]}, {}, "take one piece at a time"),
         ({"a": SCALE}, {"beats_per_minute": 0}, "0 beats a minute"),
         ({"a": SCALE}, {"steps_per_beat": 0}, "got 0 steps per beat"),
