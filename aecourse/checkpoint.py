@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-import glob
 import inspect
 import math
 import os
 import platform
 import re
-import time
 import warnings
 import zipfile
 import zlib
@@ -25,7 +22,6 @@ from torch import Tensor, nn
 
 FORMAT = "aecourse 2"
 CODE = "the code of its loss"
-LEFTOVER = 3600  # seconds after which nobody can still be writing a part of a file
 
 
 def save(model: nn.Module, path: str | Path) -> None:
@@ -151,17 +147,18 @@ def describe(model: nn.Module) -> dict[str, Any]:
     the model and of every layer.  A setting is a public attribute of the object or of its class, whatever its type; an
     attribute whose name begins with an underscore is the model's own business.
     """
-    met: dict[int, tuple[Any, Any]] = {}
+    met: list[Any] = [type(model)]
     description: dict[str, Any] = {"the model": type(model).__name__, CODE: None}
     for path, module in model.named_modules():
         if path:
-            description[path] = plain(type(module), met)
+            description[path] = type(module).__name__
+            met.append(type(module))
         for name, value in _settings(module).items():
             description[f"{path}.{name}" if path else name] = plain(value, met)
     for name, weight in model.state_dict().items():
         if isinstance(weight, Tensor):
             description[f"the weight {name}"] = f"{str(weight.dtype).removeprefix('torch.')} {tuple(weight.shape)}"
-    description[CODE] = f"of checksum {_checksum_of_code([type(model), *(thing for thing, _ in met.values())]):08x}"
+    description[CODE] = f"of checksum {_checksum_of_code(met):08x}"
     return description
 
 
@@ -173,57 +170,47 @@ def differences(then: dict[str, Any], now: dict[str, Any], most: int = 3) -> str
     return "; ".join(said) + (f"; and {len(names) - most} more" if len(names) > most else "")
 
 
-def plain(value: Any, met: dict[int, tuple[Any, Any]] | None = None) -> Any:
-    """Return what `value` is in numbers, text, lists and dictionaries: equal for equal things, in every process.
+def plain(value: Any, met: list[Any] | None = None) -> Any:
+    """Return what `value` is in text, numbers, lists and dictionaries: equal for equal things, in every process.
 
     Tensors and arrays become type, shape and checksum, but weights, which training changes, only the first two; objects
     become their class and attributes, functions their name and what is bound to them.
 
     Args:
         value: anything.
-        met: gets every function, class and object met on the way, with what became of it.
+        met: gets every function, class and object met on the way; one that is in it already becomes "…".
     """
-    met = {} if met is None else met
-    for kind in (bool, int, float, str):
-        if isinstance(value, kind):
-            finite = kind is not float or math.isfinite(value)
-            return kind(value) if finite else repr(float(value))  # NaN would not equal itself
-    if value is None:
-        return value
-    if isinstance(value, np.generic):
-        return plain(value.item(), met)
+    met = [] if met is None else met
+    if isinstance(value, np.ndarray | np.generic) and value.dtype != object:
+        value = torch.as_tensor(value) if value.shape else value.item()
+    if type(value) in (bool, int, str, type(None)) or (type(value) is float and math.isfinite(value)):
+        return value  # NaN would not equal itself
     if isinstance(value, Tensor):
-        kind = [str(value.dtype), list(value.shape)]
-        return kind if value.requires_grad else [*kind, _checksum(value)]
-    if isinstance(value, np.ndarray):
-        return [str(value.dtype), list(value.shape), zlib.crc32(np.ascontiguousarray(value).tobytes())]
+        return [str(value.dtype), list(value.shape), *([] if value.requires_grad else [_checksum(value)])]
     if isinstance(value, Mapping):
         return {str(key): plain(each, met) for key, each in value.items()}
     if isinstance(value, list | tuple):
         return [plain(each, met) for each in value]
     if isinstance(value, set | frozenset):
         return sorted(repr(plain(each, met)) for each in value)
-    if id(value) not in met:
-        met[id(value)] = value, "…"  # what stands for it inside itself
-        met[id(value)] = value, _plain_object(value, met)
-    return met[id(value)][1]
-
-
-def _plain_object(value: Any, met: dict[int, tuple[Any, Any]]) -> Any:
-    if isinstance(value, type | ModuleType):
-        return value.__name__
-    if isinstance(value, FunctionType):
-        bound = {**inspect.getclosurevars(value).nonlocals, **(value.__kwdefaults__ or {})}
-        return [value.__name__, *(plain(each, met) for each in (value.__defaults__, bound) if each)]
-    if isinstance(value, MethodType):
-        return plain([value.__func__, value.__self__], met)
     if isinstance(value, partial):
         return plain([value.func, value.args, value.keywords], met)
-    if hasattr(value, "__dict__"):
-        # A network that is no part of the model has weights of its own, which say nothing of what the model is.
-        attributes = {} if isinstance(value, nn.Module) else vars(value)
-        return {"class": plain(type(value), met), **plain(attributes, met)}
-    return re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value))  # an address is another in every process
+    if isinstance(value, MethodType):
+        return plain([value.__func__, value.__self__], met)
+    if isinstance(value, type | ModuleType):
+        met.append(value)
+        return value.__name__
+    if not hasattr(value, "__dict__"):
+        return re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value))  # an address is another in every process
+    if any(value is each for each in met):
+        return "…"
+    met.append(value)
+    if isinstance(value, FunctionType):
+        bound = {**inspect.getclosurevars(value).nonlocals, **(value.__kwdefaults__ or {})}
+        return [value.__name__, plain([value.__defaults__, bound], met)]
+    # A network that is no part of the model has weights of its own, which say nothing of what the model is.
+    attributes = {} if isinstance(value, nn.Module) else vars(value)
+    return {"class": plain(type(value), met), **plain(attributes, met)}
 
 
 def _checksum(tensor: Tensor) -> int:
@@ -234,9 +221,9 @@ def write(path: str | Path, content: dict[str, Any]) -> None:
     """Write tensors and plain values to `path`, so that the file is at any time the old one or the new."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    _remove_leftovers(path)
     # Written beside its goal and moved there when complete, so a crash or a full disk leaves the last good file.
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
+    # What a killed write leaves has the name that the next one uses.
+    temporary = path.with_name(f"{path.name}.part")
     try:
         with temporary.open("wb") as file:
             torch.save({"format": FORMAT, **content}, file)
@@ -337,25 +324,3 @@ def _machine(device: torch.device) -> dict[str, Any]:
         "device": f"{device.type}, {place}",
         "number of threads": torch.get_num_threads(),
     }
-
-
-def _remove_leftovers(path: Path) -> None:
-    """Remove the parts that killed writes left beside `path`: their process is gone, or they are old."""
-    for part in path.parent.glob(f"{glob.escape(path.name)}.*.part"):
-        with contextlib.suppress(OSError, ValueError):  # another process was faster, or the name is no part's
-            number = int(part.name.split(".")[-2])
-            if time.time() - part.stat().st_mtime > LEFTOVER or not _runs(number):
-                part.unlink()
-
-
-def _runs(process: int) -> bool:
-    """Return whether a process of this number may be running."""
-    if os.name != "posix":  # elsewhere `os.kill` would end it
-        return True
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True

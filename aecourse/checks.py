@@ -125,21 +125,6 @@ def same_shape(first: Tensor, second: Tensor, names: str = "shapes") -> None:
         )
 
 
-def floats(*tensors: Tensor) -> None:
-    """Check that a difference of these is one of real numbers: whole ones wrap (as uint8, 0 − 255 is 1).
-
-    Raises:
-        ValueError: if one is no tensor of floats.
-    """
-    for each in tensors:
-        if not isinstance(each, Tensor):
-            raise ValueError(f"got {type(each).__name__}, expected a tensor; convert with torch.as_tensor(…)")
-        if not each.is_floating_point():
-            raise ValueError(
-                f"got a tensor of dtype {each.dtype}, expected floats; call .float(), and divide grey levels by 255"
-            )
-
-
 def images(images: Tensor, shape: tuple[int, ...] | None = (1, 28, 28), name: str = "images") -> Tensor:
     """Return `images` unchanged if they are float32 of shape `(N, *shape)`, None for any, with values in [0, 1].
 
@@ -211,9 +196,9 @@ def _turned(given: tuple[int, ...], shape: tuple[int, ...] | None) -> tuple[str,
         return "their colours stand last", ".permute(0, 3, 1, 2)"
     if given == colours_last:
         return "the colours stand last, and a batch dimension is missing", ".permute(2, 0, 1)[None]"
-    grey = len(shape) == 3 and shape[0] == 1 and shape[1:] in (given, given[1:])
+    one_channel = len(shape) == 3 and shape[0] == 1 and shape[1:] in (given, given[1:])
     flat = (math.prod(shape),) in (given, given[1:])
-    if grey or flat:
+    if one_channel or flat:
         coloured = len(shape) == 3 and shape[0] > 1
         words = "if each row holds all of its first colour, then all of the next" if coloured else "reshape them"
         return words, f".reshape({', '.join(map(str, (-1, *shape)))})"
@@ -356,6 +341,26 @@ def labels(labels: Tensor, rows: int, classes: int) -> Tensor:
         low, high = int(labels.min()), int(labels.max())
         raise ValueError(f"got labels from {low} to {high}, expected {expected}; drop the others, or make more classes")
     return labels
+
+
+def symbols(symbols: Tensor, positions: int, codebook_size: int) -> Tensor:
+    """Return `symbols` unchanged if they are int64 `(N, positions)` from 0 to codebook_size − 1.
+
+    Raises:
+        ValueError: for anything else; the message says what came, what was expected and what to do.
+    """
+    expected = f"int64 symbols of shape (N, {positions}) from 0 to {codebook_size - 1}"
+    if not isinstance(symbols, Tensor):
+        raise ValueError(f"got {type(symbols).__name__}, expected {expected}; use torch.as_tensor(…)")
+    if symbols.dtype != torch.int64:
+        raise ValueError(f"got symbols of dtype {symbols.dtype}, expected {expected}; call .long() on whole numbers")
+    if symbols.dim() != 2 or symbols.shape[1] != positions:
+        hint = "add a batch dimension with symbols[None]" if symbols.shape == (positions,) else "see model.positions"
+        raise ValueError(f"got symbols of shape {tuple(symbols.shape)}, expected {expected}; {hint}")
+    if symbols.numel() and not 0 <= int(symbols.min()) <= int(symbols.max()) < codebook_size:
+        low, high = int(symbols.min()), int(symbols.max())
+        raise ValueError(f"got symbols from {low} to {high}, expected {expected}; was another model's code handed in?")
+    return symbols
 
 
 def numbers(name: str, values: Tensor, shape: str | None = None) -> Tensor:

@@ -62,7 +62,11 @@ def gaussian_kl(mu: Tensor, log_var: Tensor) -> Tensor:
 
 def _check_pair(first: Tensor, second: Tensor) -> None:
     checks.same_shape(first, second)
-    checks.floats(first, second)
+    for each in (first, second):  # a difference of whole numbers wraps: as uint8, 0 − 255 is 1
+        if not each.is_floating_point():
+            raise ValueError(
+                f"got a tensor of dtype {each.dtype}, expected floats; call .float(), and divide grey levels by 255"
+            )
 
 
 def _check_pixels(pixels: Tensor) -> None:

@@ -7,10 +7,10 @@ import inspect
 import math
 import time
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
-from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from .progress import progress_bar
 
 Tensors = Tensor | tuple[Tensor, ...]
 Rate = Callable[[float], float]
+Steps = Iterator[tuple[dict[str, float], int]]
 
 
 @dataclass
@@ -115,7 +116,6 @@ def one_adversarial_epoch(
     generator: Optimizer,
     rate: Rate,
     batch_size: int,
-    random: torch.Generator,
 ) -> Iterator[tuple[str, dict[str, Tensor]]]:
     """Train critic and generator in turn for one pass over the images; yield each player's name and loss terms.
 
@@ -127,14 +127,13 @@ def one_adversarial_epoch(
         critic, generator: the optimiser of each.
         rate: the learning rate of both at each share of the epoch.
         batch_size: images per step, and generated images as well.
-        random: gives the order and the codes.
     """
     pair.train()
     steps = len(images) // batch_size
-    for step, batch in enumerate(torch.randperm(len(images), generator=random).split(batch_size)[:steps]):
+    for step, batch in enumerate(torch.randperm(len(images)).split(batch_size)[:steps]):
         for group in critic.param_groups + generator.param_groups:
             group["lr"] = rate(step / steps)
-        generated = pair.decode(torch.randn(len(batch), pair.latent_dim, generator=random))
+        generated = pair.decode(torch.randn(len(batch), pair.latent_dim))
         terms = pair.critic_loss(images[batch], generated)
         yield "critic", terms
         _step(critic, terms["total"])
@@ -205,16 +204,15 @@ def fit(
     held_out = None if validation is None else _prepare(model, validation, device)
     state = _optimizer(optimizer, model)
 
-    def steps(rate: Rate) -> Iterator[dict[str, float]]:
+    def steps(rate: Rate) -> Steps:
         for terms, size in one_epoch(model, data, state, rate, batch_size):
-            yield {name: value * size for name, value in _finite(checks.terms(terms), "the loss").items()}
+            yield _finite(checks.terms(terms), "the loss"), size
 
     return _train(
         model,
         steps,
         [state],
         length=math.ceil(len(data[0]) / batch_size),
-        divisor=len(data[0]),
         settings={"batch_size": batch_size, "images": data, "validation": held_out},
         validate=lambda: {} if held_out is None else _mean_loss(model, held_out, 1000, seed, device),
         epochs=epochs,
@@ -256,8 +254,8 @@ def fit_pair(
     Raises:
         ValueError: as `fit`, or for one image a batch.
         FileExistsError: as `fit`.
-        FloatingPointError: as soon as a loss is NaN or infinite; both keep the weights from before that step, although
-            the critic's half of it may have been done.
+        FloatingPointError: as soon as a loss is NaN or infinite; each player keeps the weights from before its own
+            part of that step.
     """
     device, batch_size = checks.device(device), checks.whole("batch_size", batch_size)
     _check_model(pair, "critic_loss", "generator_loss", "decode")
@@ -266,29 +264,24 @@ def fit_pair(
     size = min(batch_size, len(data[0]))
     if size < 2:
         raise ValueError(f"got batches of 1 (batch_size={batch_size}, {len(data[0])} images), expected at least 2")
-    length, random = len(data[0]) // size, torch.Generator()
     # A short memory of gradients (0.5, not 0.9): the other player has moved on in the meantime (Radford et al., 2016).
     short = partial(torch.optim.Adam, betas=(0.5, 0.95), fused=True)
     players = [_optimizer(short, player) for player in (pair.critic, pair.generator)]
 
-    def steps(rate: Rate) -> Iterator[dict[str, float]]:
+    def steps(rate: Rate) -> Steps:
         seen: dict[str, float] = {}
-        for player, terms in one_adversarial_epoch(pair, data[0], *players, rate, size, random):
+        for player, terms in one_adversarial_epoch(pair, data[0], *players, rate, size):
             seen |= _finite(checks.terms(terms), f"the {player}'s loss")
             if player == "generator":  # the second of the two
                 seen |= {"real": seen["reconstruction"], "generated": seen["others"]}
-                shown = ("real", "generated", "hinge", "similarity")
-                yield {name: seen[name] / length for name in shown if name in seen}
+                yield {name: seen[name] for name in ("real", "generated", "hinge", "similarity") if name in seen}, size
 
     return _train(
         pair,
         steps,
         players,
-        length=length,
-        divisor=1,
+        length=len(data[0]) // size,
         settings={"batch_size": batch_size, "images": data},
-        early=[f"critic.{name}" for name, _ in pair.critic.named_parameters()],
-        generators={"order and codes": random},
         epochs=epochs,
         lr=lr,
         seed=seed,
@@ -315,15 +308,12 @@ def mean_loss(model: nn.Module, images: Tensors, *, batch_size: int = 1000, seed
 
 def _train(
     model: nn.Module,
-    steps: Callable[[Rate], Iterator[dict[str, float]]],
+    steps: Callable[[Rate], Steps],
     optimizers: Sequence[Optimizer],
     *,
     length: int,
-    divisor: int,
     settings: dict[str, Any],
     validate: Callable[[], dict[str, float]] = dict,
-    early: Sequence[str] = (),
-    generators: dict[str, torch.Generator] | None = None,
     epochs: int,
     lr: float | Rate,
     seed: int,
@@ -335,29 +325,21 @@ def _train(
 
     Args:
         model: what is trained.
-        steps: one epoch at a given rate; yields numbers by name in every step.
+        steps: one epoch at a given rate; yields loss terms by name, and their weight in the mean, in every step.
         optimizers: what steps.
         length: steps per epoch.
-        divisor: what the sums of the yielded numbers are divided by at the end of an epoch.
         settings: what makes it another run, beside the model, the optimisers and the arguments below.
         validate: measures what is held out.
-        early: names of weights that a step changes before it is known whether all its losses are finite.
-        generators: sources of random numbers beside torch's own.
         epochs, lr, seed, device, checkpoint, resume: as for `fit`.
     """
     epochs, seed, rate = checks.whole("epochs", epochs), checks.seed(seed), _rate(lr)
     if resume and checkpoint is None:
         raise ValueError("got resume=True without a file to go on from; pass checkpoint=path")
-    generators = {**_generators(device), **(generators or {})}
-    buffers = [name for name, _ in model.named_buffers()]  # such as the means of a batch norm
-    history, run = History(), None
+    generators, history, run = _generators(device), History(), None
     if checkpoint is not None:
         rates = [rate(progress) for progress in (0.0, 0.25, 0.5, 0.75)]
-        settings |= {
-            "epochs": epochs if callable(lr) else None,
-            "lr": rates,
-            "seed": seed,
-        }  # None: nothing depends on it
+        # None, since nothing else depends on how many epochs there are: such a run can be made longer.
+        settings |= {"epochs": epochs if callable(lr) else None, "lr": rates, "seed": seed}
         run = checkpoints.Run(checkpoint, model, optimizers, generators, settings, device)
 
     with _apart(device), torch.enable_grad(), progress_bar(epochs * length, "step") as bar:
@@ -375,10 +357,9 @@ def _train(
             for epoch in range(len(history), epochs):
                 started = time.perf_counter()
                 in_epoch = steps(lambda share, epoch=epoch: rate((epoch + share) / epochs))
-                sums = _sums(model, in_epoch, early, buffers, epoch, bar)
+                means = _means(model, in_epoch, optimizers, epoch, bar)
                 _check_weights(model, epoch)
-                means, held = {name: total / divisor for name, total in sums.items()}, validate()
-                _finite(held, f"after epoch {epoch + 1} the validation loss")
+                held = _finite(validate(), f"after epoch {epoch + 1} the validation loss")
                 _record(history, means, held, time.perf_counter() - started)
                 bar.set_postfix(means)
                 if run is not None:
@@ -395,34 +376,26 @@ def _train(
     return history
 
 
-def _sums(
-    model: nn.Module,
-    steps: Iterator[dict[str, float]],
-    early: Sequence[str],
-    buffers: Sequence[str],
-    epoch: int,
-    bar: tqdm,
-) -> dict[str, float]:
-    """Return the sums over an epoch of what its steps yield; undo a step of which a loss is not finite, and raise."""
-    sums: dict[str, float] = {}
-    before = {name: attrgetter(name)(model).detach().clone() for name in (*early, *buffers)}
-    step = 0
+def _means(model: nn.Module, steps: Steps, optimizers: Sequence[Optimizer], epoch: int, bar: tqdm) -> dict[str, float]:
+    """Return the means over an epoch of what its steps yield; if a loss is not finite, undo what it did, and raise."""
+    sums, weights, step = Counter(), 0, 0
+    buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}  # such as the means of a batch norm
     try:
-        for values in steps:
-            for name, value in values.items():
-                sums[name] = sums.get(name, 0.0) + value
-            for name, value in before.items():
-                value.copy_(attrgetter(name)(model).detach())
+        for terms, weight in steps:
+            sums.update({name: value * weight for name, value in terms.items()})
+            weights += weight
+            for name, buffer in model.named_buffers():
+                buffers[name].copy_(buffer)
             step += 1
             bar.update()
     except FloatingPointError as error:
-        for name, value in before.items():
-            attrgetter(name)(model).data.copy_(value)
+        for name, buffer in model.named_buffers():
+            buffer.copy_(buffers[name])
         cure = "a smaller learning rate is the usual cure"
-        if not (epoch or step or early):
+        if epoch == step == 0 and not any(optimizer.state for optimizer in optimizers):
             cure = "no step was taken yet, so look at the data, the initial weights and the loss"
         raise FloatingPointError(f"{error} in epoch {epoch + 1}, step {step + 1}; {cure}") from None
-    return sums
+    return {name: total / weights for name, total in sums.items()}
 
 
 @torch.no_grad()

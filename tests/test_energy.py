@@ -224,7 +224,7 @@ def test_the_critics_step_leaves_the_generator_alone_and_the_generators_step_the
 def test_the_loop_of_a_pair_moves_the_critic_and_then_the_generator(images):
     made, moved = pair(), []
     optimizers = [torch.optim.SGD(player.parameters(), lr=0.1) for player in (made.critic, made.generator)]
-    loop = training.one_adversarial_epoch(made, images, *optimizers, lambda share: 0.1, 20, torch.Generator())
+    loop = training.one_adversarial_epoch(made, images, *optimizers, lambda share: 0.1, 20)
     before = [weight.clone() for weight in made.parameters()]
     for player, terms in loop:
         names = [name for name, _ in made.named_parameters()]
@@ -341,13 +341,16 @@ def test_ctrl_c_ends_the_run_with_a_warning_and_a_usable_pair(images, method):
 
 @pytest.mark.parametrize("at", [1, 2, 6])
 @pytest.mark.parametrize("player", ["critic", "generator"])
-def test_a_loss_that_is_not_finite_stops_the_run_and_both_keep_the_weights_from_before_that_step(images, player, at):
+def test_a_loss_that_is_not_finite_stops_the_run_before_that_players_step(images, player, at):
     made = pair()
     before = broken(made, f"{player}_loss", at, spoil)
     where = {1: "epoch 1, step 1", 2: "epoch 1, step 2", 6: "epoch 2, step 2"}[at]
-    with pytest.raises(FloatingPointError, match=f"the {player}'s loss term 'total' became nan in {where}; a smaller"):
+    cure = "no step was taken yet" if (player, at) == ("critic", 1) else "a smaller learning rate"
+    with pytest.raises(FloatingPointError, match=f"the {player}'s loss term 'total' became nan in {where}; {cure}"):
         fit(made, images)
-    assert equal(weights(made), before[0])  # the critic has stepped when the generator's loss is known
+    # The critic has stepped when the generator's loss is known.
+    moved = {name.split(".")[0] for name in before[0] if not torch.equal(before[0][name], weights(made)[name])}
+    assert moved == (set() if player == "critic" else {"critic"})
     assert "generator.1.running_mean" in before[0]
     assert not made.training
 

@@ -9,14 +9,13 @@ from same_weights import equal, weights
 from torch import nn
 from torch.nn import functional as F
 
-from aecourse import evaluate, training
+from aecourse import checks, evaluate, training
 from aecourse.models import (
     FSQ,
     VQVAE,
     CodePrior,
     GumbelAutoencoder,
     RevivingVQVAE,
-    check_symbols,
     convolutional,
     dense,
     gumbel_softmax,
@@ -331,7 +330,7 @@ def test_pixel_bits_are_the_surprise_of_the_pixels(images):
 )
 def test_bad_symbols_are_refused_with_a_reason(build, symbols, message):
     with pytest.raises(ValueError, match=message):
-        check_symbols(symbols, 3, 8)
+        checks.symbols(symbols, 3, 8)
     with pytest.raises(ValueError, match=message):
         build().decode(symbols)
     with pytest.raises(ValueError, match=message):

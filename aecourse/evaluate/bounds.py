@@ -24,7 +24,7 @@ from torch.distributions import Normal
 from .. import checks
 from ..coding import NATS_PER_BIT, cross_entropy, entropy, frequencies
 from ..losses import gaussian_kl
-from ..models import VAE, CodePrior, GumbelAutoencoder, MusicVAE, check_symbols
+from ..models import VAE, CodePrior, GumbelAutoencoder, MusicVAE
 from ..models.recurrent import symbol_cross_entropy, to_symbols
 from ..models.symbols import SymbolAutoencoder
 from ..progress import progress_bar
@@ -376,7 +376,7 @@ def dead_share(symbols: Tensor, codebook_size: int) -> float:
 
 def _shares(symbols: Tensor, codebook_size: int) -> np.ndarray:
     positions = symbols.shape[-1] if isinstance(symbols, Tensor) and symbols.dim() else 1
-    return frequencies(check_symbols(symbols, positions, codebook_size).flatten(), codebook_size)
+    return frequencies(checks.symbols(symbols, positions, codebook_size).flatten(), codebook_size)
 
 
 def unigram_bits(known: Tensor, new: Tensor, codebook_size: int) -> float:
@@ -385,7 +385,7 @@ def unigram_bits(known: Tensor, new: Tensor, codebook_size: int) -> float:
     Symbols of one image are taken as independent.  Each count starts at ½, so that nothing is impossible.
     """
     for symbols in (known, new):
-        check_symbols(symbols, known.shape[1], codebook_size)
+        checks.symbols(symbols, known.shape[1], codebook_size)
     pairs = zip(known.T, new.T, strict=True)
     return sum(
         cross_entropy(frequencies(b, codebook_size), frequencies(a, codebook_size, smoothing=0.5)) for a, b in pairs

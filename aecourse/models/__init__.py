@@ -28,7 +28,6 @@ from .symbols import (
     CodePrior,
     GumbelAutoencoder,
     RevivingVQVAE,
-    check_symbols,
     gumbel_softmax,
     straight_through,
 )
@@ -82,7 +81,6 @@ __all__ = [
     "attend",
     "bernoulli_kl",
     "bind_positions",
-    "check_symbols",
     "conv_decoder",
     "conv_encoder",
     "convolutional",

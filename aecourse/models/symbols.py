@@ -91,7 +91,7 @@ class SymbolAutoencoder(Autoencoder):
 
     def check_latents(self, symbols: Tensor) -> Tensor:
         """Return `symbols` on the model's device, or raise a ValueError that says what is wrong."""
-        return check_symbols(symbols, self.positions, self.codebook_size).to(self.device)
+        return checks.symbols(symbols, self.positions, self.codebook_size).to(self.device)
 
 
 class VQVAE(SymbolAutoencoder):
@@ -243,26 +243,6 @@ class FSQ(SymbolAutoencoder):
         return {"total": reconstruction, "reconstruction": reconstruction}
 
 
-def check_symbols(symbols: Tensor, positions: int, codebook_size: int) -> Tensor:
-    """Return `symbols` unchanged if they are int64 `(N, positions)` from 0 to codebook_size − 1.
-
-    Raises:
-        ValueError: for anything else; the message says what came, what was expected and what to do.
-    """
-    expected = f"int64 symbols of shape (N, {positions}) from 0 to {codebook_size - 1}"
-    if not isinstance(symbols, Tensor):
-        raise ValueError(f"got {type(symbols).__name__}, expected {expected}; use torch.as_tensor(…)")
-    if symbols.dtype != torch.int64:
-        raise ValueError(f"got symbols of dtype {symbols.dtype}, expected {expected}; call .long() on whole numbers")
-    if symbols.dim() != 2 or symbols.shape[1] != positions:
-        hint = "add a batch dimension with symbols[None]" if symbols.shape == (positions,) else "see model.positions"
-        raise ValueError(f"got symbols of shape {tuple(symbols.shape)}, expected {expected}; {hint}")
-    if symbols.numel() and not 0 <= int(symbols.min()) <= int(symbols.max()) < codebook_size:
-        low, high = int(symbols.min()), int(symbols.max())
-        raise ValueError(f"got symbols from {low} to {high}, expected {expected}; was another model's code handed in?")
-    return symbols
-
-
 def gumbel_softmax(logits: Tensor, temperature: float) -> Tensor:
     """Return a relaxed draw from the categorical distributions `logits` `(…, codebook_size)`: shares that sum to 1.
 
@@ -358,7 +338,7 @@ class CodePrior(Model):
     def check(self, *data: Tensor) -> tuple[Tensor, ...]:
         """Return the symbols on the model's device, or raise a ValueError that says what is wrong."""
         symbols = checks.alone(data, "symbols")
-        return (check_symbols(symbols, self.positions, self.codebook_size).to(self.device),)
+        return (checks.symbols(symbols, self.positions, self.codebook_size).to(self.device),)
 
     def logits(self, symbols: Tensor) -> Tensor:
         """Return the logits of each symbol at each position, given those before: `(N, positions, codebook_size)`."""
