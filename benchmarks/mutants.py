@@ -32,6 +32,7 @@ import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
+from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 
@@ -244,6 +245,12 @@ def tests_for(fault: Fault, records: list[dict]) -> tuple[list[str], float, str]
     return chosen, by_file.total(), hashlib.sha1(mutant + repr(sorted(keys)).encode()).hexdigest()
 
 
+def explains(entry: dict[str, str], fault: Fault) -> bool:
+    """Return whether an entry of `mutants.json` speaks of a fault: what it names is equal, where * is any text."""
+    named = {part: pattern.replace("[", "[[]") for part, pattern in entry.items() if part != "reason"}
+    return all(fnmatchcase(getattr(fault, part), pattern) for part, pattern in named.items())
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=200, help="how many mutants")
@@ -288,7 +295,7 @@ def main() -> int:
         words += f"\n  - {fault.before}\n  + {fault.after}"
         verdict = verdicts[key] if tests else "alive"
         for entry in reasons if verdict == "alive" else ():
-            if all(entry[part] == getattr(fault, part) for part in ("function", "before", "after")):
+            if explains(entry, fault):
                 verdict, words = "explained", f"{words}\n  = {entry['reason']}"
         found[verdict].append(words)
     report = [line for verdict in ("explained", "alive") for line in (f"{verdict}:", *found[verdict])]

@@ -1,5 +1,6 @@
 """Bits-back coding: every image comes back bit for bit, costs its negative ELBO, and no damage goes unnoticed."""
 
+import contextlib
 import copy
 import io
 import math
@@ -484,3 +485,14 @@ def test_neither_black_nor_white_is_ever_without_a_slot(chances):
         assert starts.tolist() == [0, freqs[0]]
         assert freqs[1] / 2**bits_back.PIXEL == pytest.approx(chance, abs=2**-bits_back.PIXEL)
         assert slots.find(starts).tolist() == slots.find(starts + freqs - 1).tolist() == [0, 1]
+
+
+def test_a_person_who_waits_sees_how_many_images_are_done(monkeypatch):
+    class Bar(contextlib.nullcontext):
+        def update(self, n):
+            bars[-1][2] += n
+
+    bars, model, images = [], small(), torch.zeros(7, *SHAPE)
+    monkeypatch.setattr(bits_back, "progress_bar", lambda total, unit: bars.append([total, unit, 0]) or Bar(Bar()))
+    coding.decompress(model, coding.compress(model, images, seed=0))
+    assert bars == [[7, "image", 7]] * 2

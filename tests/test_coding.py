@@ -711,3 +711,8 @@ def test_contexts_that_cannot_be_counted_are_an_error(settings, message):
 def test_images_of_another_shape_than_those_counted_are_an_error():
     with pytest.raises(ValueError, match=r"got images of shapes \(2, 1, 4, 4\) and \(2, 1, 4, 5\)"):
         coding.context_cost(binary(2), binary(2, 4, 5), 2)
+
+
+def test_position_frequencies_count_a_tenth_of_each_level_before_any_image():
+    p = coding.position_frequencies(torch.zeros(2, 1, 1, 1))
+    assert p[0, 0] == pytest.approx(2.1 / 27.6)

@@ -13,6 +13,7 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import matplotlib
 import numpy as np
 import pooch
 import pytest
@@ -934,3 +935,9 @@ def test_claims_on_pictures_of_ones_own_are_shown_but_not_checked(tmp_path):
         Image.new("L", (28, 28)).save(tmp_path / "mnist" / f"{name}.png")
     own = data.load_folder(tmp_path / "mnist", mode="L")
     assert str(ae.claims(("an error", 5.0, 0, 1), on=own)).startswith("· an error: 5 on pictures in mnist (the text")
+
+
+def test_letters_are_of_one_typeface_whatever_a_reader_has_chosen_for_figures(letters):
+    with matplotlib.rc_context({"font.family": "monospace"}):
+        again = data.letters(per_letter=10)
+    assert torch.equal(again.train_images, letters.train_images)

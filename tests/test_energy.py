@@ -563,3 +563,8 @@ def test_near_duplicates_are_all_of_copies_and_few_of_fresh_samples():
 def test_bad_input_to_the_measures_is_an_error_that_says_so(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_a_hundredth_of_real_images_count_as_near_duplicates_unless_told_otherwise():
+    real = torch.rand(1000, 3, generator=torch.Generator().manual_seed(0))
+    assert evaluate.near_duplicates(real, real) == pytest.approx(0.01, abs=0.001)

@@ -618,3 +618,10 @@ def test_every_public_name_is_used_outside_this_room():
 )
 def test_measures_work_on_a_gpu(measure):
     measure(torch.rand(30, 1, 8, 8, generator=torch.Generator().manual_seed(0)).cuda())
+
+
+def test_a_probe_that_has_not_converged_is_compared_without_a_warning(random, recwarn, monkeypatch):
+    points, labels = _blobs(random)
+    monkeypatch.setattr(evaluate.latents, "LogisticRegression", lambda max_iter: LogisticRegression(max_iter=1))
+    evaluate.probe_accuracy(points, labels, points, labels, per_class=7)
+    assert not recwarn.list

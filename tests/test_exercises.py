@@ -6,6 +6,7 @@ import itertools
 import math
 import time
 
+import numpy as np
 import pytest
 import torch
 
@@ -210,3 +211,16 @@ def test_of_many_numbers_the_worst_is_shown():
 def test_an_unknown_question_is_refused():
     with pytest.raises(ValueError, match="got 'entopy', expected one of entropy"):
         ae.exercises.check("entopy", None)
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (torch.tensor(0.5), "0.5"), (np.float64(1 / 3), "0.333333"), (np.int64(4), "4"), (math.nan, "NaN"),
+        ([1.0, 2], "[1, 2]"), ((1.0, [2.0, math.nan]), "(1, [2, NaN])"), (torch.tensor([0.25, 1.0]), "[0.25, 1]"),
+        (torch.zeros(9), "a tensor of shape (9,)"), (torch.zeros(8), f"[{', '.join('0' * 8)}]"),
+        ("x" * 88, f"'{'x' * 88}'"), ("x" * 89, f"'{'x' * 79} …"), ({"a": 1}, "{'a': 1}"),
+    ],
+)  # fmt: skip
+def test_a_value_is_shown_in_a_few_words(value, shown):
+    assert checking._show(value) == shown

@@ -203,6 +203,12 @@ def test_every_chord_of_a_made_up_chorale_is_a_triad_or_part_of_one(made_up):
             assert any({pitch % 12 for pitch in row if pitch != chorales.REST} <= triad for triad in triads)
 
 
+def test_the_voices_of_a_made_up_chorale_move_in_small_steps(made_up):
+    chords = torch.cat([piece[::4] for piece in made_up.train])
+    moves = (chords[1:] - chords[:-1]).abs()[(chords[1:] >= 0).all(1) & (chords[:-1] >= 0).all(1)]
+    assert moves[:, 1:3].float().mean() < 0.85  # in semitones; 1.0 if each chord knew the first one of its piece alone
+
+
 def test_made_up_chorales_come_from_the_seed_and_move_no_global_random_state(made_up):
     torch_state, numpy_state = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
     again, other = (chorales.made_up(train=30, validation=5, test=5, seed=seed) for seed in (0, 1))
@@ -318,3 +324,8 @@ def test_claims_are_checked_on_bach_and_only_shown_on_made_up_chorales(made_up):
         ae.claims(("a share", torch.tensor(0.5), 0.6, 1), on=bach)
     shown = ae.claims(("a share", torch.tensor(0.5), 0.6, 1), on=made_up)
     assert str(shown) == "· a share: 0.5 on made-up chorales (the text speaks of Bach's)"
+
+
+def test_windows_are_moved_into_all_twelve_keys_unless_told_otherwise():
+    one = torch.tensor([[[72, 67, 60, 52]]])
+    assert chorales.augment(one)[:, 0, 0].tolist() == list(range(67, 79))

@@ -113,9 +113,21 @@ def test_a_fault_meets_the_tests_that_ran_its_line_and_those_for_which_all_was_p
 def test_every_survivor_that_is_explained_is_a_fault_of_the_package_of_today():
     explained = json.loads(mutants.EXPLAINED.read_text("utf-8"))
     assert all(len(entry["reason"]) > 20 for entry in explained)
-    found = {
-        (fault.function, fault.before, fault.after)
+    found = [
+        fault
         for path in mutants.ROOT.glob("aecourse/**/*.py")
-        for fault in faults.find(path.read_bytes())
-    }
-    assert [entry for entry in explained if (entry["function"], entry["before"], entry["after"]) not in found] == []
+        for fault in faults.find(path.read_bytes(), path.relative_to(mutants.ROOT).as_posix())
+    ]
+    assert [entry for entry in explained if not any(mutants.explains(entry, fault) for fault in found)] == []
+
+
+def test_what_a_question_of_an_exercise_draws_is_left_alone():
+    assert not made("def cases(random: torch.Generator) -> list[tuple]:\n    return [(1,), (2 + 3,)]")
+    assert made("def cases(random: torch.Generator, n: int) -> int:\n    return n + 2")
+
+
+def test_an_entry_explains_what_it_names_and_a_star_is_any_text():
+    fault = faults.find(b"def f(x):\n    return x[1] + 2\n", "a/b.py")[0]
+    assert mutants.explains({"file": "a/*.py", "before": "return x[1] *", "reason": "…"}, fault)
+    assert not mutants.explains({"file": "a/*.py", "before": "return x[2] *", "reason": "…"}, fault)
+    assert not mutants.explains({"function": "g", "before": "*", "reason": "…"}, fault)

@@ -496,3 +496,21 @@ def test_marks_lie_on_the_pixels_that_their_x_and_y_name():
 
 def test_images_that_require_gradients_are_drawn():
     decoded(plots.grid(torch.rand(2, 1, 28, 28, requires_grad=True), columns=2))
+
+
+def test_only_1_2_and_5_are_named_on_a_logarithmic_axis():
+    (axes,) = plots.lines({"PCA": ([1, 100], [1, 100])}, x="a", y="b", log_x=True, log_y=True).axes
+    axes.figure.canvas.draw()
+    for scale in (axes.xaxis, axes.yaxis):
+        assert {label.get_text() for label in scale.get_minorticklabels()} <= {""}
+
+
+def test_an_atlas_fills_its_panel_whatever_the_codes_cover():
+    (axes,) = plots.atlas(POINTS, LABELS, ground=(LABELS[:9].reshape(3, 3), *CORNERS)).axes
+    assert axes.get_aspect() == "auto"
+
+
+def test_images_have_no_frame(digits):
+    for axes in plots.images({"original": digits.test_images}).axes:
+        assert not any(spine.get_visible() for spine in axes.spines.values())
+        assert not len(axes.get_xticks())

@@ -1303,3 +1303,9 @@ def test_on_a_gpu_an_interrupted_run_ends_where_an_unbroken_one_does_and_the_ran
         fit(resumed, images, **settings, resume=True)
     assert equal(weights(resumed), weights(unbroken))
     assert torch.equal(torch.cuda.get_rng_state(), before)
+
+
+def test_the_rate_that_an_optimiser_brings_along_counts_for_nothing(images, tmp_path):
+    first, second = (lambda weights, lr=lr: torch.optim.SGD(weights, lr=lr) for lr in (0.1, 0.2))
+    fit(denoising(), images, epochs=1, optimizer=first, checkpoint=tmp_path / "run.pt")
+    fit(denoising(), images, epochs=2, optimizer=second, checkpoint=tmp_path / "run.pt", resume=True)

@@ -60,3 +60,8 @@ def test_the_total_is_the_weighted_sum():
 def test_a_bad_weight_is_refused(matching):
     with pytest.raises(ValueError, match="expected a finite number of at least 0"):
         models.WassersteinAutoencoder((784, 20, 3), matching=matching)
+
+
+def test_two_codes_are_enough():
+    first, second = draws(2, 3), draws(2, 3, seed=1) + 1
+    assert squared_mmd(first, second).item() == pytest.approx(by_hand(first.numpy(), second.numpy()), abs=1e-4)

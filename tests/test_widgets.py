@@ -179,3 +179,9 @@ def test_without_anywidget_the_error_says_what_to_install(digits, monkeypatch):
     monkeypatch.delitem(sys.modules, "aecourse.widgets.live", raising=False)
     with pytest.raises(ImportError, match="%pip install anywidget"):
         ae.widgets.pad(ae.widgets.draw(digits))
+
+
+def test_the_numbers_beside_the_weights_have_three_digits(network, digits):
+    exported = ae.widgets.export(network, digits.test_images, digits.test_labels)
+    numbers = [exported.get(name) for name in ("error", "rate", "distortion")] + exported["error_range"]
+    assert all(number == round(number, 3) for number in numbers if number is not None)

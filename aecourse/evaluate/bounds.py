@@ -283,7 +283,7 @@ def log_likelihood(model: VAE, images: Tensor, *, samples: int, seed: int = 0, b
             q = Normal(mu, (log_var / 2).exp(), validate_args=False)
             prior = Normal(torch.zeros_like(mu), torch.ones_like(mu))
             total = torch.full((len(batch),), -math.inf, device=pixels.device)
-            for k in [at_once] * (samples // at_once) + [samples % at_once] * bool(samples % at_once):
+            for k in map(len, torch.arange(samples).split(at_once)):
                 epsilon = torch.randn((k, *mu.shape), generator=random, device=mu.device)
                 z = mu + q.stddev * epsilon
                 log_x = model.likelihood(z.flatten(0, 1)).log_prob(pixels.repeat(k, 1)).sum(1).unflatten(0, z.shape[:2])
