@@ -57,3 +57,10 @@ def test_the_penalty_contracts(images):
 def test_a_bad_weight_is_refused(contraction):
     with pytest.raises(ValueError, match="expected a finite number of at least 0"):
         models.ContractiveAutoencoder((784, 20, 3), contraction=contraction)
+
+
+def test_the_images_of_a_reader_get_no_gradient():
+    images = torch.rand(4, 1, 28, 28)
+    models.ContractiveAutoencoder((784, 20, 3)).loss(images)["total"].backward()
+    assert not images.requires_grad
+    assert images.grad is None

@@ -568,3 +568,10 @@ def test_bad_input_to_the_measures_is_an_error_that_says_so(call, message):
 def test_a_hundredth_of_real_images_count_as_near_duplicates_unless_told_otherwise():
     real = torch.rand(1000, 3, generator=torch.Generator().manual_seed(0))
     assert evaluate.near_duplicates(real, real) == pytest.approx(0.01, abs=0.001)
+
+
+def test_a_pair_learns_at_the_rate_of_every_other_model_unless_told_otherwise(images):
+    first, second = pair(), pair()
+    training.fit_pair(first, images, epochs=1, batch_size=10)
+    training.fit_pair(second, images, epochs=1, batch_size=10, lr=1e-3)
+    assert equal(weights(first), weights(second))

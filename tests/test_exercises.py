@@ -206,6 +206,12 @@ def test_of_many_numbers_the_worst_is_shown():
     found, right = [torch.zeros(3, 4), torch.ones(3, 4)], [torch.eye(3, 4), torch.zeros(3, 4)]
     message = checking._describe(QUESTIONS["lerp"], cases("lerp")[:2], found, right, [False, False])
     assert "you return 0 at place [0, 0], right is 1" in message
+    found, right = (
+        [torch.tensor([[9.0] * 4 + [0.5] * 4] * 2)] * 2,
+        [torch.tensor([[9.0] * 4 + [0.5] * 3 + [1.0]] * 2)] * 2,
+    )
+    message = checking._describe(QUESTIONS["lerp"], cases("lerp")[:2], found, right, [False, False])
+    assert "you return 0.5 at place [0, 7], right is 1" in message  # and not the largest
 
 
 def test_an_unknown_question_is_refused():

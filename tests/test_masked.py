@@ -347,3 +347,14 @@ def test_what_fits_no_images_is_an_error_that_says_so(images, notes):
     ):
         with pytest.raises(ValueError, match=message):
             call()
+
+
+def test_the_place_of_a_note_says_first_its_step_and_then_its_voice():
+    made = models.MaskedNotes(steps=8, voices=2, visible=4, width=16, blocks=1, heads=2)
+    for places in (made.positions, made.decoder_queries):
+        grid = places.detach().unflatten(0, (8, 2))
+        alike = [(grid[:, voice] * grid[:1, voice]).sum(1) for voice in (0, 1)]
+        torch.testing.assert_close(alike[0], alike[1])  # two steps are as far apart in each voice …
+        assert alike[0].argmin() > 1  # … and the further, the less alike
+        alike = (grid[0] * grid[0, :1]).sum(1)
+        torch.testing.assert_close((grid[5] * grid[5, :1]).sum(1), alike)

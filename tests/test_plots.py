@@ -514,3 +514,18 @@ def test_images_have_no_frame(digits):
     for axes in plots.images({"original": digits.test_images}).axes:
         assert not any(spine.get_visible() for spine in axes.spines.values())
         assert not len(axes.get_xticks())
+
+
+@pytest.mark.parametrize("draw", [plots.heatmaps, plots.landscapes])
+def test_maps_share_a_scale_of_colours_that_reads_in_grey_and_it_stands_right_of_all(draw):
+    figure = draw(dict(zip("abc", [torch.rand(4, 4)] * 3, strict=True)), label="grey")
+    figure.canvas.draw()
+    *maps, scale = figure.axes
+    assert {axes.get_images()[0].get_cmap().name for axes in maps} == {"cividis"}
+    assert len({round(axes.get_position().width, 3) for axes in maps}) == 1
+    assert scale.get_position().x0 > max(axes.get_position().x1 for axes in maps)
+
+
+def test_only_the_first_of_several_landscapes_has_numbers_at_its_side():
+    figure = plots.landscapes(dict(zip("abc", [torch.rand(4, 4)] * 3, strict=True)), label="energy")
+    assert [len(axes.get_yticks()) > 0 for axes in figure.axes[:3]] == [True, False, False]

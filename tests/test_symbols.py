@@ -390,3 +390,9 @@ def test_a_prior_lies_on_one_device_and_brings_symbols_there():
     prior = CodePrior(3, 8).to("meta")
     assert prior.device == torch.device("meta")
     assert prior.check(torch.zeros(2, 3, dtype=torch.int64))[0].device == prior.device
+
+
+def test_what_follows_from_the_levels_is_not_kept_in_a_file_of_weights():
+    assert all(
+        name.startswith(("encoder", "decoder")) for name in FSQ((784, 20), positions=3, levels=(4, 2)).state_dict()
+    )

@@ -119,7 +119,7 @@ def _layers(network: nn.Sequential) -> list[dict[str, str]]:
     layers: list[dict[str, str]] = []
     for module in network:
         if isinstance(module, nn.Linear):
-            weight = module.weight.detach().cpu()
+            weight = module.weight.cpu()
             scale = weight.abs().amax(1).clamp(min=1e-12) / 127
             whole = (weight / scale[:, None]).round()
             layers.append({"weight": _text(whole, "i1"), "scale": _text(scale), "bias": _text(module.bias)})
