@@ -11,7 +11,7 @@ export AECOURSE_DATA
 endif
 
 # Two notebooks run side by side, one core each; a bar would end up in the stored outputs.
-NBVAL  := OMP_NUM_THREADS=1 TQDM_DISABLE=1 $(BIN)/pytest --nbval-lax --nbval-current-env \
+NBVAL  := AECOURSE_STRICT=1 OMP_NUM_THREADS=1 TQDM_DISABLE=1 $(BIN)/pytest --nbval-lax --nbval-current-env \
           --nbval-cell-timeout=300 -n 2 --dist loadfile -p no:cacheprovider book assignments
 
 .DEFAULT_GOAL := help
@@ -64,7 +64,7 @@ compat:  ## unit tests and one chapter with the oldest versions that pyproject.t
 	    pytest==8.3.0 pytest-xdist==3.6.1 nbval==0.11.0 hypothesis==6.112.0 beautifulsoup4==4.12.0 ipykernel==6.29.0 \
 	    anywidget==0.9.0
 	TQDM_DISABLE=1 .venv-compat/bin/pytest -q -n 2 tests
-	TQDM_DISABLE=1 .venv-compat/bin/pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=300 \
+	AECOURSE_STRICT=1 TQDM_DISABLE=1 .venv-compat/bin/pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=300 \
 	    -p no:cacheprovider book/part1-compression/01-encoding-and-entropy.ipynb
 
 repo-url: $(READY)  ## move the project: make repo-url URL=https://github.com/owner/name

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 os.environ.setdefault("MPLBACKEND", "Agg")  # a figure that asks for a window would hang a server
+os.environ["AECOURSE_STRICT"] = "1"  # a claim that does not hold is an error
 
 import fingerprint
 import pytest

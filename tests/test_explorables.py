@@ -441,8 +441,9 @@ def outputs():
     for path in chapters.notebooks():
         for cell in nbformat.read(path, as_version=4).cells:
             for output in cell.get("outputs", []):
-                if "text/html" in output.get("data", {}):
-                    yield path.stem, output.data["text/html"]
+                page = output.get("data", {}).get("text/html", "")
+                if page.startswith('<div class="aecourse-explorable"'):
+                    yield path.stem, page
 
 
 STORED = list(outputs())

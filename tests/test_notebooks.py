@@ -39,6 +39,10 @@ def outputs(notebook):
     return [output for cell in code_cells(notebook) for output in cell.outputs]
 
 
+def html_of(cell):
+    return "".join(output.get("data", {}).get("text/html", "") for output in cell.get("outputs", []))
+
+
 def figures(cell):
     return [output for output in cell.get("outputs", []) if "image/png" in output.get("data", {})]
 
@@ -63,8 +67,8 @@ def test_every_cell_ran_in_order_and_without_an_error_or_a_warning(notebook):
 def test_no_progress_bar_or_widget_is_stored(notebook):
     kinds = {kind for output in outputs(notebook) for kind in output.get("data", {})}
     assert kinds <= {"text/plain", "text/markdown", "image/png", "text/html"}
-    pages = [output.data["text/html"] for output in outputs(notebook) if "text/html" in output.get("data", {})]
-    assert [page[:60] for page in pages if not page.startswith('<div class="aecourse-explorable"')] == []
+    known = ('<div class="aecourse-explorable"', '<table class="claims">')
+    assert [page[:60] for page in map(html_of, code_cells(notebook)) if page and not page.startswith(known)] == []
 
 
 def test_the_numbers_are_those_of_mnist(notebook):
@@ -104,7 +108,7 @@ def test_every_figure_has_alt_text_of_its_own_and_a_numbered_caption(path, noteb
 def test_every_explorable_has_a_numbered_caption(path, notebook):
     chapter, number = int(path.stem[:2]), 0
     for cell, following in pairwise(notebook.cells):
-        if any("text/html" in output.get("data", {}) for output in cell.get("outputs", [])):
+        if html_of(cell).startswith('<div class="aecourse-explorable"'):
             number += 1
             assert following.source.startswith(f"**Explorable {chapter}.{number}.** "), following.source[:60]
 
@@ -148,8 +152,17 @@ def test_a_chapter_measures_its_claims_and_compares_its_exact_outputs(notebook):
     said = "\n".join(
         output.get("text", "") + output.get("data", {}).get("text/plain", "") for output in outputs(notebook)
     )
-    assert len(re.findall(r"^✓ .*: \S+ \(the text holds from \S+ to \S+\)$", said, re.MULTILINE)) >= 10
-    assert any(source.startswith("# NBVAL_CHECK_OUTPUT\n") for source in sources)
+    assert len(re.findall(r"^✓ .*: \S+ \(the text holds (from \S+ to|for) \S+\)$", said, re.MULTILINE)) >= 10
+    assert any("nbval-check-output" in cell.metadata.get("tags", []) for cell in code_cells(notebook))
+
+
+def test_the_code_of_a_check_is_folded_and_nothing_else_is(notebook):
+    for cell in code_cells(notebook):
+        check = html_of(cell).startswith('<table class="claims">')
+        assert ("hide-input" in cell.metadata.get("tags", [])) == check, cell.source
+        assert cell.metadata.get("mystnb", {}).get("code_prompt_show") == ("The check" if check else None)
+        assert not check or len(cell.outputs) == 1, "what is printed beside a check belongs into a cell before it"
+        assert "NBVAL" not in cell.source, "nbval has tags, which no reader sees"
 
 
 def test_a_chapter_drives_the_package_in_short_cells(notebook):

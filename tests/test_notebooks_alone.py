@@ -6,6 +6,7 @@ tried; the first cell is the same in all, as test_notebooks.py says, and `make t
 
 import contextlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -130,3 +131,29 @@ def test_no_kernel_is_left_behind(tmp_path, code):
     with contextlib.suppress(AssertionError):
         run(sys.executable, notebook, tmp_path, manager)
     assert not manager.is_alive()
+
+
+def test_a_cell_that_is_cut_off_at_the_time_limit_fails_and_so_do_those_behind_it(tmp_path):
+    cells = ["1", "import time\ntry:\n    time.sleep(60)\nexcept KeyboardInterrupt:\n    pass", "2", "3"]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in cells])
+    nbformat.write(notebook, tmp_path / "slow.ipynb")
+    shutil.copy(ROOT / "conftest.py", tmp_path)
+    options = ["--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=1", "-p", "no:cacheprovider", "-rA"]
+    command = [sys.executable, "-m", "pytest", *options, tmp_path]
+    wide = {**os.environ, "COLUMNS": "300"}
+    run = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=wide)
+    assert run.returncode == 1, run.stdout
+    assert "1 passed" in run.stdout.splitlines()[-1]
+    assert not re.search("xfail|xpass", run.stdout.splitlines()[-1])
+    assert re.search("FAILED.*Cell 1.*ran into the time limit", run.stdout)
+    assert len(re.findall("ERROR.*Cell [23].*not run, since .*Cell 1 ran into the time limit", run.stdout)) == 2
+
+
+def test_a_failure_that_is_expected_is_a_failure_all_the_same(tmp_path):
+    (tmp_path / "test_it.py").write_text(
+        "import pytest\nfails = pytest.mark.xfail\n@fails\ndef test_a():\n    assert 0\n@fails\ndef test_b(): pass\n"
+    )
+    shutil.copy(ROOT / "conftest.py", tmp_path)
+    run = subprocess.run([sys.executable, "-m", "pytest", "-q", tmp_path], capture_output=True, text=True, cwd=tmp_path)
+    assert run.returncode == 1
+    assert "2 failed" in run.stdout.splitlines()[-1]

@@ -5,6 +5,7 @@ import dataclasses
 import inspect
 import io
 import math
+import re
 import sys
 import textwrap
 import tokenize
@@ -167,6 +168,64 @@ def test_a_claim_inside_its_bounds_passes_and_says_so(value):
 def test_a_claim_outside_its_bounds_or_without_a_number_fails(value):
     with pytest.raises(AssertionError, match=r"claim 'bits per pixel': got .* lies in \[1, 2\]"):
         ae.claims(("bits per pixel", value, 1, 2))
+
+
+@pytest.mark.parametrize("value", [0.999999, -1.5, math.inf, math.nan])
+def test_where_nobody_is_strict_a_claim_that_does_not_hold_is_told_and_the_chapter_goes_on(value, monkeypatch):
+    monkeypatch.delenv("AECOURSE_STRICT")
+    first, second, note = ae.claims(("bits per pixel", value, 1, 2), ("bytes", 3, 2, 4)).splitlines()
+    assert first == f"✗ bits per pixel: {value:.4g} (the text says from 1 to 2)"
+    assert second == "✓ bytes: 3 (the text holds from 2 to 4)"
+    assert "Nothing is wrong with your notebook" in note
+    monkeypatch.setenv("AECOURSE_STRICT", "1")
+    with pytest.raises(AssertionError, match="bits per pixel"):
+        ae.claims(("bits per pixel", value, 1, 2))
+
+
+def test_what_is_exact_says_so():
+    assert ae.claims(("weights", 80144, 80144, 80144)) == "✓ weights: 8.014e+04 (the text holds for 8.014e+04)"
+
+
+def cells_of(html):
+    return [re.findall("<td>(.*?)</td>", row) for row in re.findall("<tr>(.*?)</tr>", html)]
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high", "dot"),
+    [
+        (1, 1, 2, 25),
+        (1.5, 1, 2, 50),
+        (2, 1, 2, 75),
+        (2.2, 1, 2, 85),
+        (9, 1, 2, 96),
+        (-9, 1, 2, 4),
+        (3, 3, 3, 50),
+        (2, 3, 3, 4),
+    ],
+)
+def test_a_notebook_shows_a_bar_with_a_dot_where_the_value_lies(value, low, high, dot, monkeypatch):
+    monkeypatch.delenv("AECOURSE_STRICT")
+    (row,) = cells_of(ae.claims(("a < b", value, low, high))._repr_html_())
+    assert row[:3] == ["✓" if low <= value <= high else "✗", "a &lt; b", f"{value:.4g}"]
+    assert f'<circle cx="{dot}"' in row[4]
+    assert f'aria-label="{"in" if low <= value <= high else "out of"} range"' in row[4]
+
+
+@pytest.mark.parametrize(("value", "high"), [(math.nan, 2), (1.5, math.inf)])
+def test_what_no_bar_can_show_has_none(value, high, monkeypatch):
+    monkeypatch.delenv("AECOURSE_STRICT")
+    assert cells_of(ae.claims(("a", value, 1, high))._repr_html_())[0][4] == ""
+
+
+def test_the_table_says_what_the_lines_say(digits, monkeypatch):
+    monkeypatch.delenv("AECOURSE_STRICT")
+    made = ae.claims(("a", 3, 0, 2), ("b", 5, 4, 6))
+    for line, (mark, what, value, words, _) in zip(made.splitlines(), cells_of(made._repr_html_()), strict=False):
+        assert line == f"{mark} {what}: {value} ({words})"
+    assert made.splitlines()[-1] in made._repr_html_()
+    good = ae.claims(("b", 5, 4, 6))._repr_html_()
+    assert "<p>" not in good
+    assert "in range" not in ae.claims(("b", 5, 4, 6), on=digits)._repr_html_()
 
 
 def test_a_claim_about_mnist_is_checked(digits):

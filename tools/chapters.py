@@ -52,6 +52,7 @@ def execute(notebook: nbformat.NotebookNode, folder: Path) -> None:
 def main() -> int:
     """Execute what is stale, a line for each notebook; return the number of failures."""
     os.environ["TQDM_DISABLE"] = "1"  # a progress bar has no place in stored outputs
+    os.environ["AECOURSE_STRICT"] = "1"  # nor has a claim that does not hold
     if "AECOURSE_DATA" in os.environ:  # kernels start in the notebook's folder
         os.environ["AECOURSE_DATA"] = str(Path(os.environ["AECOURSE_DATA"]).resolve())
     loaded = {path: nbformat.read(path, as_version=4) for path in notebooks()}
