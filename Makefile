@@ -60,9 +60,7 @@ lint: $(READY)  ## check and format the code with ruff
 compat:  ## unit tests and one chapter with the oldest versions that pyproject.toml admits
 	$(PYTHON) -m venv --clear .venv-compat
 	.venv-compat/bin/pip install -q uv==0.13.8
-	.venv-compat/bin/uv pip install -q --python .venv-compat/bin/python --resolution lowest-direct -e . \
-	    pytest==8.3.0 pytest-xdist==3.6.1 nbval==0.11.0 hypothesis==6.112.0 beautifulsoup4==4.12.0 ipykernel==6.29.0 \
-	    anywidget==0.9.0
+	.venv-compat/bin/uv pip install -q --python .venv-compat/bin/python --resolution lowest-direct -e '.[pad,tests]'
 	TQDM_DISABLE=1 .venv-compat/bin/pytest -q -n 2 tests
 	AECOURSE_STRICT=1 TQDM_DISABLE=1 .venv-compat/bin/pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=300 \
 	    -p no:cacheprovider book/part1-compression/01-encoding-and-entropy.ipynb

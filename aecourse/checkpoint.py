@@ -214,7 +214,7 @@ def plain(value: Any, met: list[Any] | None = None) -> Any:
 
 
 def _checksum(tensor: Tensor) -> int:
-    return zlib.crc32(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+    return zlib.crc32(tensor.cpu().contiguous().flatten().view(torch.uint8).numpy())
 
 
 def write(path: str | Path, content: dict[str, Any]) -> None:

@@ -419,7 +419,7 @@ def piano_rolls(pieces: Mapping[str, Numbers], *, steps_per_beat: int = 2) -> Fi
             pitches = [int(rows[step, voice]) for step in steps]
             axis.bar(
                 [(step + 0.5) / steps_per_beat for step in steps],
-                [0.9] * len(steps),
+                0.9,
                 width=1 / steps_per_beat,
                 bottom=[pitch - 0.45 for pitch in pitches],
                 color=COLOURS[voice],
@@ -495,8 +495,8 @@ def _range(maps: Mapping[str, np.ndarray]) -> dict[str, float]:
 
 
 def _colours_last(picture: Tensor) -> np.ndarray:
-    """Return an image as matplotlib draws it: `(1, H, W)` as `(H, W)`, and `(3, H, W)` as `(H, W, 3)`."""
-    return (picture[0] if len(picture) == 1 else picture.movedim(0, 2)).numpy()
+    """Return an image `(C, H, W)` as matplotlib draws it: `(H, W, C)`, grey if C is 1."""
+    return picture.movedim(0, 2).numpy()
 
 
 def _array(values: Any) -> np.ndarray:

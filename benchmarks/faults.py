@@ -35,6 +35,7 @@ LOOKS = {
     "alpha", "bbox", "height", "linestyle", "linewidth", "linewidths", "marker", "markersize", "pad", "padding", "s",
     "shrink", "size", "weight", "width", "zorder",
 }  # fmt: skip
+DRAWN = ("axis.", "axes.", "figure.", "_panels", "_side_by_side")
 GUARDS = {"strict", "device", "devices", "encoding", "stacklevel", "validate_args"}  # no test can miss them here
 ARBITRARY = {"batch_size", "seed"}
 HINTS = {"annotation", "returns", "decorator_list"}
@@ -126,7 +127,7 @@ def _arbitrary(node: ast.arguments) -> list[ast.AST]:
 
 def _unseen(node: ast.Call) -> set[str]:
     """Return the arguments of a call that no test is there to miss."""
-    return GUARDS | LOOKS if ast.unparse(node.func).startswith(("axis.", "axes.", "figure.")) else GUARDS
+    return GUARDS | LOOKS if ast.unparse(node.func).startswith(DRAWN) else GUARDS
 
 
 def _changed(node: ast.AST, **fields: object) -> ast.AST:

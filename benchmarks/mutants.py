@@ -5,7 +5,8 @@
 Each faulty copy, a mutant, meets the tests that ran its line, the fastest first, until one fails.  Which these are is
 known from one run of every test file under coverage.py, kept in `_build/mutants/`; a file is run again when it, or
 package code that it ran, has changed.  Verdicts are kept, too, so an interrupted run goes on where it was.  Tests that
-need a notebook or a page are left out.  Goal: at most 5 % survive, but for those that `mutants.json` explains.
+need a notebook or a page are left out, and so is the code that only pages run: the explorables.  Goal: at most 5 %
+survive, but for those that `mutants.json` explains.
 
 Why not mutmut 3: it passes over functions with decorators (every figure; all under `torch.no_grad`), changes the words
 of error messages, and puts wrappers where the package asks `inspect.getsource` for its own source.
@@ -45,6 +46,7 @@ ROOT = Path(__file__).resolve().parents[1]
 STORE = ROOT / "_build" / "mutants"
 EXPLAINED = Path(__file__).with_suffix(".json")
 GOAL = 0.05
+ONLY_PAGES = {"aecourse/widgets/explorables.py", "aecourse/widgets/live.py"}  # a browser tests them
 BUDGET = 120  # seconds of tests for one mutant; it cuts only where nearly all tests run a line
 MEMORY = 16 << 30
 NO_UNITS = re.compile(r"^(import|from) (chapters|jupyter_client|nbclient|nbformat|pages|playwright)\b", re.MULTILINE)
@@ -60,7 +62,7 @@ def draw(count: int, seed: int, only: list[str]) -> list[Fault]:
     """Return so many faults, no two in one line: first a line is drawn, then one of what can go wrong there."""
     lines, chance, drawn = defaultdict(list), random.Random(seed), []
     for file in sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("aecourse/**/*.py")):
-        if not only or file.startswith(tuple(only)):
+        if file not in ONLY_PAGES and (not only or file.startswith(tuple(only))):
             for fault in find(source(file), file):
                 lines[file, fault.line].append(fault)
     for place in chance.sample(sorted(lines), len(lines)):

@@ -18,7 +18,8 @@ from platformdirs import user_cache_path
 import aecourse as ae
 
 if importlib.util.find_spec("jupyter_book") is None:  # then only the package can be tested
-    collect_ignore_glob = ["test_book*", "test_explorables*", "test_notebooks*", "test_pages*", "test_quizzes*"]
+    pages = ("book", "explorables", "notebooks", "pages", "player", "quizzes")
+    collect_ignore_glob = [f"test_{name}*" for name in pages]
 
 # The same examples in every run, and no verdict that depends on how busy the machine is.
 settings.register_profile("course", deadline=None, derandomize=True)
@@ -46,6 +47,7 @@ def no_data(tmp_path, monkeypatch):
 @pytest.fixture(scope="session")
 def html(tmp_path_factory):
     """The folder of the built pages."""
+    pytest.importorskip("jupyter_book")
     target = tmp_path_factory.mktemp("book")
     jupyter_book = Path(sys.executable).with_name("jupyter-book")
     build = subprocess.run(

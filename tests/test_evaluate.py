@@ -625,3 +625,10 @@ def test_a_probe_that_has_not_converged_is_compared_without_a_warning(random, re
     monkeypatch.setattr(evaluate.latents, "LogisticRegression", lambda max_iter: LogisticRegression(max_iter=1))
     evaluate.probe_accuracy(points, labels, points, labels, per_class=7)
     assert not recwarn.list
+
+
+def test_neighbours_are_asked_in_five_parts_unless_told_otherwise(random):
+    points, labels = _blobs(random, distance=0.7)
+    found = {folds: evaluate.knn_accuracy(points, labels, folds=folds) for folds in (4, 5, 6)}
+    assert evaluate.knn_accuracy(points, labels) == found[5]
+    assert len(set(found.values())) == 3

@@ -230,3 +230,9 @@ def test_an_unknown_question_is_refused():
 )  # fmt: skip
 def test_a_value_is_shown_in_a_few_words(value, shown):
     assert checking._show(value) == shown
+
+
+def test_a_right_answer_is_told_on_how_many_cases_it_was_tried():
+    question = QUESTIONS["entropy"]
+    verdict = ae.exercises.check("entropy", question.reference)
+    assert verdict.message == f"right, on all {len(question.cases(torch.Generator().manual_seed(0)))} cases"

@@ -9,6 +9,7 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from aecourse import evaluate, models, training
+from aecourse.models import attention
 
 
 @pytest.fixture
@@ -352,9 +353,16 @@ def test_what_fits_no_images_is_an_error_that_says_so(images, notes):
 def test_the_place_of_a_note_says_first_its_step_and_then_its_voice():
     made = models.MaskedNotes(steps=8, voices=2, visible=4, width=16, blocks=1, heads=2)
     for places in (made.positions, made.decoder_queries):
-        grid = places.detach().unflatten(0, (8, 2))
-        alike = [(grid[:, voice] * grid[:1, voice]).sum(1) for voice in (0, 1)]
-        torch.testing.assert_close(alike[0], alike[1])  # two steps are as far apart in each voice …
-        assert alike[0].argmin() > 1  # … and the further, the less alike
-        alike = (grid[0] * grid[0, :1]).sum(1)
-        torch.testing.assert_close((grid[5] * grid[5, :1]).sum(1), alike)
+        assert torch.equal(places, attention.sinusoidal_positions(8, 2, 16))
+
+
+def test_keys_begin_equal_to_queries_where_notes_look_for_notes_like_them():
+    made = models.MaskedNotes(steps=8, voices=2, visible=4, width=16, blocks=1, heads=2)
+    layers = [layer for layer in made.modules() if isinstance(layer, attention.Attention)]
+    assert len(layers) == 3
+    assert all(torch.equal(layer.key.weight, layer.query.weight) for layer in layers)
+
+
+def test_what_is_predicted_is_read_from_normed_tokens():
+    made = models.MaskedAutoencoder()
+    assert [type(layer).__name__ for layer in made.decoder] == ["Block", "LayerNorm", "Linear"]

@@ -529,3 +529,14 @@ def test_maps_share_a_scale_of_colours_that_reads_in_grey_and_it_stands_right_of
 def test_only_the_first_of_several_landscapes_has_numbers_at_its_side():
     figure = plots.landscapes(dict(zip("abc", [torch.rand(4, 4)] * 3, strict=True)), label="energy")
     assert [len(axes.get_yticks()) > 0 for axes in figure.axes[:3]] == [True, False, False]
+
+
+def test_there_is_room_for_the_number_at_the_end_of_a_bar():
+    (axes,) = plots.bars({"zlib": 1000.0, "png": 1200.0}, x="bits").axes
+    assert axes.get_xlim()[1] > 1.1 * 1200
+
+
+def test_six_pictures_stand_in_a_row_unless_told_otherwise(digits):
+    figure = plots.marked(digits.test_images[:7], {"true": 28 * POINTS[:7, None].sigmoid()})
+    assert len({round(axes.get_position().y0, 3) for axes in figure.axes}) == 2
+    assert len({round(axes.get_position().x0, 3) for axes in figure.axes}) == 6

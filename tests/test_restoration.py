@@ -505,3 +505,16 @@ def test_restoring_many_images_is_restoring_each_without_a_gradient():
     together = evaluate.restore(model, images, batch_size=2)
     torch.testing.assert_close(together, model(images).detach())
     assert not together.requires_grad
+
+
+def test_clutter_is_two_strokes_and_a_disc_and_without_it_there_is_none():
+    (cluttered, points), (plain, same) = (data.stick_figures(200, clutter=clutter, seed=1) for clutter in (True, False))
+    assert torch.equal(points, same)
+    assert not ((plain > 0.49) & (plain < 0.51)).flatten(1).sum(1).gt(30).any()  # no grey disc
+    assert ((cluttered > 0.6) & (plain < 0.05)).flatten(1).any(1).float().mean() > 0.7  # brighter than the disc
+
+
+def test_the_head_stands_on_the_neck_at_its_share_of_the_back():
+    _, points = data.stick_figures(50)
+    head, neck, hip = points[:, :3].unbind(1)
+    torch.testing.assert_close((head - neck) / 0.10, (neck - hip) / 0.24, atol=1e-3, rtol=1e-3)

@@ -396,3 +396,11 @@ def test_what_follows_from_the_levels_is_not_kept_in_a_file_of_weights():
     assert all(
         name.startswith(("encoder", "decoder")) for name in FSQ((784, 20), positions=3, levels=(4, 2)).state_dict()
     )
+
+
+@pytest.mark.parametrize("bad", [torch.full((3, 2), 4), torch.zeros(3, 3, dtype=torch.int64)])
+def test_both_sets_of_codes_are_checked_before_their_bits_are_counted(bad):
+    good = torch.zeros(3, 2, dtype=torch.int64)
+    for pair in ((good, bad), (torch.full((3, 2), 4), good)):
+        with pytest.raises(ValueError, match="got symbols"):
+            evaluate.unigram_bits(*pair, 4)

@@ -789,6 +789,11 @@ class Layer(nn.Module):
         ("the code of its loss was", lambda: _mine(), lambda: _mine("total = error + self.encoder[0].bias.sum()")),
         (
             "the code of its loss was",
+            lambda: _mine("total = getattr(error, 'sqrt')()"),
+            lambda: _mine("total = getattr(error, 'square')()"),
+        ),
+        (
+            "the code of its loss was",
             lambda: _mine("total = self.weigh(error)", "def weigh(self, x): return x"),
             lambda: _mine("total = self.weigh(error)", "def weigh(self, x): return 2 * x"),
         ),
@@ -808,6 +813,7 @@ class Layer(nn.Module):
     ids=[
         "activation", "setting of a layer", "another corruption", "its strength", "a reader's own",
         "a lambda", "what a function has bound", "a factor in a notebook's loss", "a term in a notebook's loss",
+        "a word in a notebook's loss",
         "a method that the loss calls", "attribute of a class", "dict", "list of objects", "tensor", "array", "set",
         "none", "class",
     ],

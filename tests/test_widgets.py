@@ -185,3 +185,10 @@ def test_the_numbers_beside_the_weights_have_three_digits(network, digits):
     exported = ae.widgets.export(network, digits.test_images, digits.test_labels)
     numbers = [exported.get(name) for name in ("error", "rate", "distortion")] + exported["error_range"]
     assert all(number == round(number, 3) for number in numbers if number is not None)
+
+
+def test_a_map_shows_600_of_any_number_of_images(network, digits):
+    few = ae.widgets.export(network, digits.train_images[:600], digits.train_labels[:600])
+    many = ae.widgets.export(network, digits.train_images, digits.train_labels)
+    assert len(digits.train_images) > 1000
+    assert all(many[name] == few[name] for name in ("codes", "labels", "sigmas"))
