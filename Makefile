@@ -15,7 +15,7 @@ NBVAL  := AECOURSE_STRICT=1 OMP_NUM_THREADS=1 TQDM_DISABLE=1 $(BIN)/pytest --nbv
           --nbval-cell-timeout=300 -n 2 --dist loadfile -p no:cacheprovider book assignments
 
 .DEFAULT_GOAL := help
-.PHONY: help book test test-embedded chapters explorables family exercises grade lab lint compat repo-url bench mutants clean
+.PHONY: help book test test-embedded chapters explorables family exercises grade lab lint compat colab repo-url bench mutants clean
 
 help:  ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -65,6 +65,12 @@ compat:  ## unit tests and one chapter with the oldest versions that pyproject.t
 	AECOURSE_STRICT=1 TQDM_DISABLE=1 .venv-compat/bin/pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=300 \
 	    -p no:cacheprovider book/part1-compression/01-encoding-and-entropy.ipynb
 
+colab: $(READY)  ## run every notebook as a reader in Colab does, with Colab's Python, where it can be had, and versions
+	$(BIN)/pip install -q uv==0.13.8
+	$(BIN)/uv venv -q --clear --seed --python 3.13 .venv-colab || $(BIN)/uv venv -q --clear --seed .venv-colab
+	$(BIN)/uv pip install -q --python .venv-colab/bin/python -r tools/colab.txt
+	$(BIN)/python tools/colab.py .venv-colab/bin/python
+
 repo-url: $(READY)  ## move the project: make repo-url URL=https://github.com/owner/name
 	$(BIN)/python tools/repo_url.py "$(URL)"
 
@@ -78,9 +84,9 @@ mutants: $(READY)  ## put small faults into the package and print which share of
 	$(BIN)/python benchmarks/mutants.py
 
 clean:  ## delete what was built and the virtual environments
-	rm -rf _build .venv .venv-compat .pytest_cache .ruff_cache .hypothesis
+	rm -rf _build .venv .venv-compat .venv-colab .pytest_cache .ruff_cache .hypothesis
 
-$(READY): requirements.txt pyproject.toml
+$(READY): requirements.txt pyproject.toml aecourse/__init__.py
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed to build the book, this is " + sys.version.split()[0])'
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { echo "Python's venv module is missing: apt-get install python3-venv"; exit 1; }
 	$(PYTHON) -m venv $(VENV)

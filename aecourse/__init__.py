@@ -20,7 +20,7 @@ from . import (
 )
 from .book import claims, show
 
-__version__ = "0.1.0"
+__version__ = "2026.11"
 __all__ = [
     "book",
     "checkpoint",

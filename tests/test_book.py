@@ -103,7 +103,7 @@ def test_every_picture_has_alt_text_that_is_no_file_name(articles):
 
 
 def test_the_setup_cell_is_not_on_the_page(articles):
-    assert [path.name for path, soup in articles.items() if "find_spec" in soup.get_text()] == []
+    assert [path.name for path, soup in articles.items() if "importlib" in soup.get_text()] == []
 
 
 def test_the_books_own_style_sheet_is_linked(articles):

