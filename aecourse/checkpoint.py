@@ -26,14 +26,16 @@ CODE = "the code of its loss"
 
 def save(model: nn.Module, path: str | Path) -> None:
     """Save the model's weights to `path`, atomically: a crash leaves the old file or the new one."""
-    write(path, {"kind": "weights", "model": describe(model), "weights": model.state_dict()})
+    content = {"model": describe(model), "weights": model.state_dict(), "training": model.training}
+    write(path, {"kind": "weights", **content})
 
 
 def load(model: nn.Module, path: str | Path) -> nn.Module:
     """Return `model` with the weights that `save`, or a checkpoint of `fit`, wrote to `path`.
 
-    The model must be what it was: of the same class, with the same layers and settings (see `describe`).  The code of
-    its methods may have changed in the meantime.
+    It then gives what the saved one gave: it is in the mode in which that was, which after `fit` is evaluation.  The
+    model must be what it was: of the same class, with the same layers and settings (see `describe`).  The code of its
+    methods may have changed in the meantime.
 
     Raises:
         FileNotFoundError: if there is no such file.
@@ -48,7 +50,7 @@ def load(model: nn.Module, path: str | Path) -> nn.Module:
             "with; to take weights that fit all the same: model.load_state_dict(checkpoint.read(path)['weights'])"
         )
     model.load_state_dict(content["weights"])
-    return model
+    return model.train(content.get("training", False))
 
 
 class Run:

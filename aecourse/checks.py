@@ -109,6 +109,15 @@ def device(value: str | torch.device) -> torch.device:
     return torch.device("cuda", torch.cuda.current_device() if found.index is None else found.index)
 
 
+def to_tensor(value: object) -> str:
+    """Return in words how a value becomes a tensor: an array or list by itself, a data set from its images."""
+    if isinstance(value, list | tuple) or hasattr(value, "__array__") or not hasattr(value, "__len__"):
+        return "use torch.as_tensor(…)"
+    # No batch of a DataLoader is whole, so its data set is asked.
+    dataset = "loader.dataset" if hasattr(value, "dataset") else "dataset"
+    return f"batches are made here: torch.stack([image for image, label in {dataset}]) makes one tensor"
+
+
 def same_shape(first: Tensor, second: Tensor, names: str = "shapes") -> None:
     """Check that two tensors have one shape: torch would broadcast (N, 784) and (N, 1, 28, 28) into something huge.
 
@@ -117,7 +126,7 @@ def same_shape(first: Tensor, second: Tensor, names: str = "shapes") -> None:
     """
     for each in (first, second):
         if not isinstance(each, Tensor):
-            raise ValueError(f"got {type(each).__name__}, expected a tensor; convert with torch.as_tensor(…)")
+            raise ValueError(f"got {type(each).__name__}, expected a tensor; {to_tensor(each)}")
     if first.shape != second.shape:
         raise ValueError(
             f"got {names} {tuple(first.shape)} and {tuple(second.shape)}, expected two equal ones; "
@@ -140,7 +149,7 @@ def images(images: Tensor, shape: tuple[int, ...] | None = (1, 28, 28), name: st
     expected = f"a float32 tensor of shape ({', '.join(map(str, ('N', *(shape or '…'))))}) with values in [0, 1]"
     if not isinstance(images, Tensor):
         what = type(images).__name__ + (f" as {name}" if name != "images" else "")
-        raise ValueError(f"got {what}, expected {expected}; convert with torch.as_tensor(…)")
+        raise ValueError(f"got {what}, expected {expected}; {to_tensor(images)}")
     if images.numel() == 0:
         raise ValueError(f"got no {name} (shape {tuple(images.shape)}), expected {expected} and N of at least 1")
     low, high = torch.stack(torch.aminmax(images.float())).tolist()
@@ -259,17 +268,14 @@ def tensors(data: Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     if hasattr(data, "train_images"):
         raise ValueError(f"got a whole {type(data).__name__}, {expected}; use its train_images")
     if not isinstance(data, Tensor | tuple | list):
-        hint = "batches are made here: torch.stack([image for image, label in dataset]) makes one tensor"
-        if hasattr(data, "__array__"):
-            hint = "use torch.as_tensor(…)"
-        raise ValueError(f"got {type(data).__name__}, {expected}; {hint}")
+        raise ValueError(f"got {type(data).__name__}, {expected}; {to_tensor(data)}")
     data = (data,) if isinstance(data, Tensor) else tuple(data)
     if not data:
         raise ValueError(f"got an empty tuple, {expected}")
     for number, each in enumerate(data):
         what = "beside the images" if number else "as the images"
         if not isinstance(each, Tensor):
-            raise ValueError(f"got {type(each).__name__} {what}, expected a tensor; use torch.as_tensor(…)")
+            raise ValueError(f"got {type(each).__name__} {what}, expected a tensor; {to_tensor(each)}")
         if each.dim() == 0:
             raise ValueError(f"got a single number {what}, expected a tensor with a row for each image")
         if len(each) != len(data[0]):
@@ -351,7 +357,7 @@ def symbols(symbols: Tensor, positions: int, codebook_size: int) -> Tensor:
     """
     expected = f"int64 symbols of shape (N, {positions}) from 0 to {codebook_size - 1}"
     if not isinstance(symbols, Tensor):
-        raise ValueError(f"got {type(symbols).__name__}, expected {expected}; use torch.as_tensor(…)")
+        raise ValueError(f"got {type(symbols).__name__}, expected {expected}; {to_tensor(symbols)}")
     if symbols.dtype != torch.int64:
         raise ValueError(f"got symbols of dtype {symbols.dtype}, expected {expected}; call .long() on whole numbers")
     if symbols.dim() != 2 or symbols.shape[1] != positions:

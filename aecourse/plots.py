@@ -590,7 +590,7 @@ def _pictures(what: str, pictures: Tensor, first: int | None = None) -> Tensor:
         ValueError: if they are no such images, or their values lie further outside [0, 1] than it is wide.
     """
     if not isinstance(pictures, Tensor):
-        raise ValueError(f"got {type(pictures).__name__} as {what}, expected a tensor; convert with torch.as_tensor(…)")
+        raise ValueError(f"got {type(pictures).__name__} as {what}, expected a tensor; {checks.to_tensor(pictures)}")
     shape = tuple(pictures.shape)
     if len(shape) != 4 or shape[1] not in (1, 3):
         hint = "add an axis with images[None] or images[:, None], or choose channels with images[:, :1]"

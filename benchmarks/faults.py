@@ -30,7 +30,7 @@ LEFT_OUT = {
     "normalize", "relu", "round", "sigmoid", "softmax", "sorted", "sqrt", "square", "tanh",
 }  # fmt: skip
 EVEN = {"abs", "norm", "square"}  # of a − b they make the same as of b − a
-SYMMETRIC = {"max", "min", "maximum", "minimum", "logaddexp"}
+SYMMETRIC = {"max", "min", "maximum", "minimum", "logaddexp", "allclose", "squared_error", "squared_mmd", "_kernel"}
 LOOKS = {
     "alpha", "bbox", "height", "linestyle", "linewidth", "linewidths", "marker", "markersize", "pad", "padding", "s",
     "shrink", "size", "weight", "width", "zorder",

@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import nn
 
-from aecourse import checkpoint, models
+from aecourse import checkpoint, models, training
 
 
 def model(latent_dim=2, seed=0):
@@ -402,3 +402,26 @@ def test_the_differences_of_two_descriptions_are_said_in_words():
         "b was 2, is now 3; c was 3, is now (none); d was 4, is now 5; and 1 more"
     )
     assert checkpoint.differences(then, dict(reversed(then.items()))) == ""
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_a_loaded_model_gives_what_the_saved_one_gave_and_stays_as_it_is(tmp_path, training):
+    images, first, second = torch.rand(6, 1, 28, 28), models.UNet(seed=1), models.UNet(seed=2)
+    first(images)  # moves the running means of its batch norms
+    first.train(training)
+    checkpoint.save(first, tmp_path / "model.pt")
+    expected = first(images)
+    loaded = checkpoint.load(second.train(not training), tmp_path / "model.pt")
+    assert loaded.training is training
+    assert torch.equal(loaded(images), expected)
+    assert equal(weights(loaded), weights(first))
+    if not training:
+        before = weights(loaded)
+        loaded(images)
+        assert equal(weights(loaded), before)
+
+
+def test_a_model_loaded_from_a_run_is_in_evaluation_mode(tmp_path):
+    images = torch.rand(20, 1, 3, 3)
+    training.fit(model(), images, epochs=1, checkpoint=tmp_path / "run.pt")
+    assert not checkpoint.load(model().train(), tmp_path / "run.pt").training

@@ -10,6 +10,7 @@ import pytest
 import torch
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
+from torch.utils.data import DataLoader, TensorDataset
 
 from aecourse import checks
 
@@ -129,7 +130,7 @@ def test_shapes_that_differ_are_named():
     with pytest.raises(ValueError, match=r"got sizes \(2, 3\) and \(2, 1, 3\), expected two equal ones"):
         checks.same_shape(torch.zeros(2, 3), torch.zeros(2, 1, 3), "sizes")
     for pair in ((np.zeros(2), torch.zeros(2)), (torch.zeros(2), [0, 0])):
-        with pytest.raises(ValueError, match=r"got (ndarray|list), expected a tensor; convert with torch.as_tensor"):
+        with pytest.raises(ValueError, match=r"got (ndarray|list), expected a tensor; use torch.as_tensor"):
             checks.same_shape(*pair)
 
 
@@ -233,7 +234,7 @@ GREY = torch.full((2, 3, 4, 5), 0.5)
         (GREY.mT, r"got images of shape \(2, 3, 5, 4\), .*; crop or resize them first"),
         (GREY[:0], r"got no images \(shape \(0, 3, 4, 5\)\), .* and N of at least 1$"),
         (GREY[0, 0, 0, 0], r"got images of shape \(\), .*; crop or resize"),
-        (GREY.numpy(), "got ndarray, expected a float32 tensor of .*; convert with torch.as_tensor"),
+        (GREY.numpy(), "got ndarray, expected a float32 tensor of .*; use torch.as_tensor"),
         (
             (GREY * 255).to(torch.uint8).permute(0, 2, 3, 1),
             r"got images of dtype torch.uint8 and shape \(2, 4, 5, 3\) with pixel values from 127 to 127, "
@@ -328,3 +329,21 @@ def test_what_are_no_codes_is_an_error_that_says_what_to_do(codes, message):
     assert checks.codes(good, 2) is good
     with pytest.raises(ValueError, match=message):
         checks.codes(codes, 2)
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ([1, 2], "use torch.as_tensor(…)"),
+        (np.zeros(3), "use torch.as_tensor(…)"),
+        (3.0, "use torch.as_tensor(…)"),
+        (TensorDataset(torch.zeros(3)), "torch.stack([image for image, label in dataset]) makes one tensor"),
+        (DataLoader(TensorDataset(torch.zeros(3))), "torch.stack([image for image, label in loader.dataset])"),
+    ],
+)
+def test_what_is_no_tensor_is_told_how_it_becomes_one(value, words):
+    assert words in checks.to_tensor(value)
+    for check in (checks.images, checks.tensors, lambda each: checks.same_shape(each, torch.zeros(3))):
+        with pytest.raises(ValueError, match="expected") as error:
+            check(value)
+        assert words in str(error.value) or isinstance(value, list)

@@ -1,5 +1,6 @@
 """Where MNIST is looked for, what happens when it is missing or damaged, a reader's own, and those always there."""
 
+import contextlib
 import gzip
 import hashlib
 import logging
@@ -941,3 +942,16 @@ def test_letters_are_of_one_typeface_whatever_a_reader_has_chosen_for_figures(le
     with matplotlib.rc_context({"font.family": "monospace"}):
         again = data.letters(per_letter=10)
     assert torch.equal(again.train_images, letters.train_images)
+
+
+def test_a_person_who_waits_sees_how_many_pictures_were_read(tmp_path, monkeypatch):
+    class Bar(contextlib.nullcontext):
+        def update(self):
+            bars[-1][2] += 1
+
+    bars = []
+    monkeypatch.setattr(data.dataset, "progress_bar", lambda total, unit: bars.append([total, unit, 0]) or Bar(Bar()))
+    for number in range(5):
+        Image.new("L", (8, 8)).save(tmp_path / f"{number}.png")
+    data.load_folder(tmp_path)
+    assert bars == [[5, "picture", 5]]

@@ -575,3 +575,7 @@ def test_a_pair_learns_at_the_rate_of_every_other_model_unless_told_otherwise(im
     training.fit_pair(first, images, epochs=1, batch_size=10)
     training.fit_pair(second, images, epochs=1, batch_size=10, lr=1e-3)
     assert equal(weights(first), weights(second))
+
+
+def test_a_critic_measures_squares_and_no_surprise():
+    assert critic().reconstruction == "squared_error"

@@ -1,9 +1,12 @@
 """The checks of the exercises accept right answers however they are written, and give wrong ones the hint that fits."""
 
+import asyncio
 import contextlib
 import importlib
 import itertools
 import math
+import signal
+import sys
 import time
 
 import numpy as np
@@ -82,6 +85,7 @@ def test_what_goes_wrong_with_any_question_is_said(name):
     by_heart = itertools.cycle([first, *(0 for _ in cases(name)[1:])])
     assert "nothing here yet" in ae.exercises.check(name, lambda *args: None).message
     assert "nothing here yet" in ae.exercises.check(name, None).message
+    assert not ae.exercises.check(name, None).right
     assert "no function" in ae.exercises.check(name, 3.0).message
     raised = ae.exercises.check(name, raises).message
     assert "raised NameError" in raised
@@ -236,3 +240,102 @@ def test_a_right_answer_is_told_on_how_many_cases_it_was_tried():
     question = QUESTIONS["entropy"]
     verdict = ae.exercises.check("entropy", question.reference)
     assert verdict.message == f"right, on all {len(question.cases(torch.Generator().manual_seed(0)))} cases"
+
+
+def yields(p):
+    yield 1.75
+
+
+async def waits(p):
+    return 1.75
+
+
+def without_return(p):
+    total = sum(p)  # noqa: F841
+
+
+def exits(p):
+    raise SystemExit
+
+
+def cancels(p):
+    raise asyncio.CancelledError("no")
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (lambda p: print(sum(p)), "prints and returns nothing: hand the result back with `return` instead of `print`"),
+        (without_return, "returns nothing for p = [0.5, 0.25, 0.125, 0.125]: is a `return` missing?"),
+        (yields, "returns a generator and no result: write `return` where it says `yield`"),
+        (waits, "returns a coroutine and no result: write `def` where it says `async def`"),
+        (lambda p: {"bits": 1.75}, "returns dict, expected something like 1.75"),
+        (lambda p: object(), "returns object, expected something like 1.75"),
+        (exits, "calls exit(), which would end the notebook: use `return` to leave a function"),
+        (cancels, "raised CancelledError: no"),
+        (1.75, "this is 1.75 and no function: pass the function itself"),
+    ],
+    ids=str,
+)
+def test_what_comes_back_is_named_and_what_was_expected(answer, message, recwarn):
+    verdict = ae.exercises.check("entropy", answer)
+    assert not verdict.right
+    assert message in verdict.message
+    assert not recwarn.list
+
+
+def test_what_an_answer_prints_is_seen_and_does_no_harm(capsys):
+    def talks(p):
+        print("p is", p[0])
+        return QUESTIONS["entropy"].reference(p)
+
+    assert ae.exercises.check("entropy", talks).right
+    assert capsys.readouterr().out.startswith("p is 0.5\n")
+
+
+def swallows(p):
+    while True:
+        try:  # noqa: SIM105
+            time.sleep(0.01)
+        except:  # noqa: E722
+            pass
+
+
+def swallows_twice(p):
+    while True:
+        try:
+            while True:
+                try:
+                    sum(range(1000))
+                except BaseException:
+                    continue
+        except BaseException:
+            continue
+
+
+@pytest.mark.parametrize("answer", [swallows, swallows_twice, lambda p: swallows(p)])
+def test_a_loop_that_swallows_every_error_is_stopped(answer):
+    before = sys.gettrace()
+    verdict = checking.check_answer(QUESTIONS["entropy"], answer, seconds=0.3)
+    assert "did not end in time" in verdict.message
+    assert sys.gettrace() is before
+
+
+def test_a_person_s_ctrl_c_still_ends_a_check():
+    def interrupted(p):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        ae.exercises.check("entropy", interrupted)
+
+
+def test_the_alarm_of_a_reader_rings_as_before_after_a_check():
+    def ring(*_):
+        """What a reader has set up."""
+
+    before = signal.signal(signal.SIGALRM, ring)
+    try:
+        ae.exercises.check("entropy", QUESTIONS["entropy"].reference)
+        assert signal.getsignal(signal.SIGALRM) is ring
+    finally:
+        signal.signal(signal.SIGALRM, before)

@@ -1,6 +1,7 @@
 """How the package is built: which room may use which, and that every name means one thing."""
 
 import ast
+import inspect
 import re
 from collections import Counter
 from pathlib import Path
@@ -12,6 +13,7 @@ import aecourse as ae
 
 ROOT = fingerprint.ROOT
 PACKAGE = ROOT / "aecourse"
+SIGNATURES = Path(__file__).with_name("signatures.txt")
 # The drawing in the README: a line for each room, the highest first, and after the dot the rooms that it uses.
 DRAWING = re.search(r"<!-- rooms -->\n+```text\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)[1]
 ORDER = [line.split()[0] for line in reversed(DRAWING.splitlines())]
@@ -161,3 +163,26 @@ def test_the_readmes_map_names_every_room():
         assert re.search(rf"^  {name}(/|\.py)\s|\b{name}\.py\b", text, re.MULTILINE), name
     for folder in ("book/", "aecourse/", "assignments/", "grading/", "tests/", "tools/", "benchmarks/"):
         assert re.search(rf"^{folder}\s", text, re.MULTILINE), folder
+
+
+def signatures():
+    """Yield a line for each public function and class of the package: its name, and its arguments with defaults."""
+    rooms = [ae.book, ae.checkpoint, ae.coding, ae.data, ae.data.chorales, ae.evaluate, ae.losses, ae.models, ae.plots]
+    for room in [*rooms, ae.training, ae.widgets]:
+        for name, thing in sorted(vars(room).items()):
+            here = (getattr(thing, "__module__", None) or "").startswith(room.__name__)
+            plain = isinstance(thing, type) and issubclass(thing, tuple | str | Exception)
+            if here and callable(thing) and name[0] != "_" and not plain:
+                arguments = inspect.signature(thing).parameters.values()
+                given = [argument.replace(annotation=inspect.Parameter.empty) for argument in arguments]
+                text = re.sub(r" at 0x\w+", "", str(inspect.Signature(given)))
+                yield f"{room.__name__.removeprefix('aecourse.')}.{name}{text}"
+
+
+def test_no_default_of_a_public_function_changes_unnoticed():
+    """The numbers of chapters rest on them; after a change, run `PYTHONPATH=tools python tests/test_house.py`."""
+    assert SIGNATURES.read_text("utf-8").splitlines() == list(signatures())
+
+
+if __name__ == "__main__":
+    SIGNATURES.write_text("\n".join(signatures()) + "\n", "utf-8")

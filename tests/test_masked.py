@@ -366,3 +366,9 @@ def test_keys_begin_equal_to_queries_where_notes_look_for_notes_like_them():
 def test_what_is_predicted_is_read_from_normed_tokens():
     made = models.MaskedAutoencoder()
     assert [type(layer).__name__ for layer in made.decoder] == ["Block", "LayerNorm", "Linear"]
+
+
+@pytest.mark.parametrize("width", [0, 2.5, True])
+def test_a_width_that_is_none_is_named(width):
+    with pytest.raises(ValueError, match=f"got width={width}, expected a whole number of at least 1"):
+        models.MaskedAutoencoder(width=width)

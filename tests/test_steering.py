@@ -373,3 +373,9 @@ def test_series_that_move_together_agree_whatever_their_level():
 def test_series_that_can_not_be_compared_are_an_error(values):
     with pytest.raises(ValueError, match="got "):
         evaluate.agreement(values)
+
+
+@pytest.mark.parametrize("measure", [evaluate.ink, evaluate.slant])
+def test_what_weighs_white_strokes_refuses_grey_levels_up_to_255(measure):
+    with pytest.raises(ValueError, match="divide by 255"):
+        measure(torch.full((2, 1, 4, 4), 200.0))

@@ -404,3 +404,28 @@ def test_both_sets_of_codes_are_checked_before_their_bits_are_counted(bad):
     for pair in ((good, bad), (torch.full((3, 2), 4), good)):
         with pytest.raises(ValueError, match="got symbols"):
             evaluate.unigram_bits(*pair, 4)
+
+
+def test_encoding_changes_no_model_though_it_is_in_training_mode(build):
+    made = build().train()
+    images, before = torch.rand(50, 1, 28, 28), weights(made)
+    for _ in range(3):
+        made.encode(images)
+        made(images)
+    assert equal(weights(made), before)
+
+
+@pytest.mark.parametrize("n", [999, 1000, 1001, 2500])
+def test_the_bits_of_pixels_are_a_mean_over_any_number_of_images(n):
+    made = VQVAE((784, 8), **SMALL).eval()
+    images = torch.bernoulli(torch.full((n, 1, 28, 28), 0.3), generator=torch.Generator().manual_seed(0))
+    codes = made.encode(images)
+    bits = -made.likelihood(codes).log_prob(images.flatten(1)).sum(1).mean().item() / math.log(2)
+    assert evaluate.pixel_bits(made, codes, images) == pytest.approx(bits, rel=1e-5)
+
+
+def test_the_elbo_of_symbols_is_a_mean_over_images_in_whatever_batches():
+    made = GumbelAutoencoder((784, 8), **SMALL).eval()
+    images = torch.bernoulli(torch.full((25, 1, 28, 28), 0.3), generator=torch.Generator().manual_seed(0))
+    found = [evaluate.elbo(made, images, batch_size=size)["kl"] for size in (25, 10, 1)]
+    assert found == pytest.approx([made.kl(made.features(images)).item()] * 3, rel=1e-4)

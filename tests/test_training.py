@@ -1315,3 +1315,18 @@ def test_the_rate_that_an_optimiser_brings_along_counts_for_nothing(images, tmp_
     first, second = (lambda weights, lr=lr: torch.optim.SGD(weights, lr=lr) for lr in (0.1, 0.2))
     fit(denoising(), images, epochs=1, optimizer=first, checkpoint=tmp_path / "run.pt")
     fit(denoising(), images, epochs=2, optimizer=second, checkpoint=tmp_path / "run.pt", resume=True)
+
+
+def test_a_bad_loss_after_the_first_step_is_blamed_on_the_rate_whatever_the_optimiser_remembers(images):
+    model = Exploding(math.nan, at=3, image_shape=SHAPE)
+    with pytest.raises(FloatingPointError, match="epoch 1, step 3; a smaller learning rate is the usual cure"):
+        fit(model, images, optimizer=lambda weights: torch.optim.SGD(weights, lr=0.1))
+
+
+def test_a_rate_that_differs_in_the_middle_alone_makes_another_run(images, tmp_path):
+    fit(denoising(), images, epochs=2, lr=lambda progress: 0.01, checkpoint=tmp_path / "run.pt")
+    with pytest.raises(ValueError, match="lr was"):
+        fit(
+            denoising(), images, epochs=2, checkpoint=tmp_path / "run.pt", resume=True,
+            lr=lambda progress: 0.01 + 0.01 * (0.4 < progress < 0.6),
+        )  # fmt: skip

@@ -68,7 +68,7 @@ def in_batches(rows: Tensor, batch_size: int) -> tuple[Tensor, ...]:
         ValueError: if they are no tensor, or `batch_size` is no whole number above 0.
     """
     if not isinstance(rows, Tensor) or rows.dim() == 0:
-        raise ValueError(f"got {type(rows).__name__}, expected a tensor of N images or codes; use torch.as_tensor(…)")
+        raise ValueError(f"got {type(rows).__name__}, expected a tensor of N images or codes; {checks.to_tensor(rows)}")
     return rows.split(checks.whole("batch_size", batch_size))
 
 

@@ -8,13 +8,18 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import dis
+import inspect
+import io
 import math
 import signal
+import sys
 import threading
 import time
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -146,9 +151,10 @@ def _examine(question: Question, answer: Any, seed: int, deadline: float, call: 
             named = f"switches on requires_grad for its input `{', '.join(marked)}`"
             raise Hint(f"{named}: it would stay on, and gradients would add up. Work on a detached copy")
         if result is None or result is Ellipsis or result is NotImplemented:
-            if number == 0:
+            if number == 0 and _is_empty(answer):
                 raise Missing
-            raise Hint(f"returns nothing for {_call_text(question, case)}: is a `return` missing in one branch?")
+            branch = " in one branch" if number else ""
+            raise Hint(f"returns nothing for {_call_text(question, case)}: is a `return` missing{branch}?")
         if not _same(list(given), list(case), 0.0):
             changed = [n for n, a, b in zip(question.arguments, given, case, strict=False) if not _same(a, b, 0.0)]
             raise Hint(
@@ -163,7 +169,8 @@ def _examine(question: Question, answer: Any, seed: int, deadline: float, call: 
             raise Hint("the numbers are right, but the result still drags its gradient history along: detach it")
         return len(cases)
     made = _mistake(question, cases, found, right, good)
-    if made is None and not _same(call(answer, copy.deepcopy(cases[0]), deadline)[0], found[0], 1e-9):
+    kind = _kind_problem(found[0], right[0])
+    if made is None and kind is None and not _same(call(answer, copy.deepcopy(cases[0]), deadline)[0], found[0], 1e-9):
         made = "gives another result each time for the same input: draw no noise of your own, take what is handed in"
     raise Hint(made or _describe(question, cases, found, right, good))
 
@@ -313,15 +320,34 @@ def _call_text(question: Question, case: tuple) -> str:
 
 def call_here(answer: Callable, arguments: tuple, deadline: float) -> tuple[Any, tuple]:
     """Return answer(*arguments), and the arguments afterwards, or raise a Hint if it fails or does not end in time."""
+    printed = io.StringIO()
     try:
-        with _time_limit(max(deadline - time.monotonic(), 0.01)):
-            return answer(*arguments), arguments
-    except Hint:
+        with contextlib.redirect_stdout(printed), _time_limit(max(deadline - time.monotonic(), 0.01)):
+            result = answer(*arguments)
+    except (Hint, KeyboardInterrupt):
         raise
     except TimeUp:
         raise Hint("did not end in time: does a loop never stop?") from None
-    except Exception as error:
+    except SystemExit:
+        raise Hint("calls exit(), which would end the notebook: use `return` to leave a function") from None
+    except BaseException as error:  # among them some that are no Exception, such as asyncio's CancelledError
         raise Hint(f"raised {type(error).__name__}: {error}{_place(answer, error)}") from None
+    print(printed.getvalue(), end="")  # once the clock has stopped: what an answer says belongs to whoever wrote it
+    if result is None and printed.getvalue():
+        raise Hint("prints and returns nothing: hand the result back with `return` instead of `print`")
+    if inspect.isgenerator(result) or inspect.iscoroutine(result):
+        result.close()
+        wrong, right = ("yield", "return") if inspect.isgenerator(result) else ("async def", "def")
+        raise Hint(f"returns a {type(result).__name__} and no result: write `{right}` where it says `{wrong}`")
+    return result, arguments
+
+
+def _is_empty(answer: Any) -> bool:
+    """Return whether nothing was written into a function yet: beside its docstring it does nothing."""
+    if not hasattr(answer, "__code__"):
+        return True
+    done = [each.opname for each in dis.get_instructions(answer)]
+    return {*done} <= {"RESUME", "NOP", "LOAD_CONST", "RETURN_VALUE", "RETURN_CONST"}
 
 
 def _place(answer: Callable, error: Exception) -> str:
@@ -340,13 +366,27 @@ class _time_limit:
 
     def __enter__(self):
         if self.works:
-            self.old = signal.signal(signal.SIGALRM, self._stop)
+            self.trace, self.old = sys.gettrace(), signal.signal(signal.SIGALRM, self._stop)
             signal.setitimer(signal.ITIMER_REAL, self.seconds, 0.2)  # again and again, if an `except:` swallows it
 
     def __exit__(self, *_):
         if self.works:
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, self.old)
+            sys.settrace(self.trace)
 
-    def _stop(self, *_):
+    def _stop(self, _, frame):
+        # A loop around `try: … except:` swallows what is raised inside `try`, but not what is raised in the line after.
+        while frame is not None and frame.f_code.co_filename != __file__:
+            frame.f_trace = _raise_in_next_line
+            frame = frame.f_back
+        sys.settrace(_raise_in_next_line)
         raise TimeUp
+
+
+def _raise_in_next_line(frame: FrameType, event: str, _: Any) -> Callable | None:
+    if frame.f_code.co_filename == __file__:
+        return None
+    if event == "line":
+        raise TimeUp
+    return _raise_in_next_line

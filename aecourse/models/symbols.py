@@ -76,6 +76,7 @@ class SymbolAutoencoder(Autoencoder):
         """Return what the decoder reads for symbols `(N, positions)`: `(N, positions, vector_dim)`."""
         raise NotImplementedError
 
+    @torch.no_grad()  # whole numbers have no gradient; and what a model learns as it chooses, it learns in its loss
     def encode(self, images: Tensor) -> Tensor:
         """Return the symbols of images `(N, 1, 28, 28)`: int64 `(N, positions)`, each from 0 to codebook_size − 1."""
         return self.choose(self.features(self.check_images(images)))
