@@ -339,3 +339,13 @@ def test_the_alarm_of_a_reader_rings_as_before_after_a_check():
         assert signal.getsignal(signal.SIGALRM) is ring
     finally:
         signal.signal(signal.SIGALRM, before)
+
+
+def test_a_right_answer_that_warns_is_right_without_a_word(recwarn, capfd):
+    def warns(p):
+        p = np.array(p)
+        return -np.nansum(p * np.log2(p))
+
+    assert ae.exercises.check("entropy", warns).right
+    assert not recwarn.list
+    assert capfd.readouterr().err == ""
