@@ -1,6 +1,7 @@
 """The progress bar: seen by a person at a terminal or in a notebook, and by nobody else."""
 
 import io
+import subprocess
 import sys
 import types
 
@@ -77,3 +78,23 @@ def test_a_kernel_that_is_imported_but_does_not_run_makes_no_progress_bar(monkey
     monkeypatch.setitem(sys.modules, "ipykernel", types.ModuleType("ipykernel"))
     shown()
     assert stream.getvalue() == ""
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_a_notebook_without_ipywidgets_gets_a_bar_of_text_and_no_warning(monkeypatch, recwarn, installed):
+    stream = replace_stderr(monkeypatch, terminal=False)
+    shell = types.SimpleNamespace(kernel=object())
+    monkeypatch.setitem(sys.modules, "IPython", types.SimpleNamespace(get_ipython=lambda: shell))
+    monkeypatch.setattr(progress.importlib.util, "find_spec", lambda name: object() if installed else None)
+    with progress.progress_bar(12, "step") as bar:
+        assert isinstance(bar, notebook_bar) is installed
+        assert installed or "/12" in stream.getvalue()
+    assert not recwarn.list
+
+
+def test_nothing_of_the_package_asks_for_widgets_as_it_is_imported():
+    code = "import sys; sys.modules['ipywidgets'] = None; import aecourse; print('tqdm.notebook' in sys.modules)"
+    command = [sys.executable, "-W", "error::tqdm.TqdmWarning", "-c", code]
+    run = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "False"
+    assert "IProgress" not in run.stderr
