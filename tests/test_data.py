@@ -955,3 +955,49 @@ def test_a_person_who_waits_sees_how_many_pictures_were_read(tmp_path, monkeypat
         Image.new("L", (8, 8)).save(tmp_path / f"{number}.png")
     data.load_folder(tmp_path)
     assert bars == [[5, "picture", 5]]
+
+
+@pytest.mark.parametrize("inside", ["", "MNIST", "MNIST/raw"])
+def test_the_folder_may_be_named_from_where_the_files_lie(tmp_path, no_data, monkeypatch, inside):
+    monkeypatch.setattr(data.digits, "FILES", at([DEAD]))
+    (tmp_path / "mine" / "MNIST" / "raw").mkdir(parents=True)
+    for name, content in FILES.items():
+        (tmp_path / "mine" / "MNIST" / "raw" / name).write_bytes(content)
+    monkeypatch.setenv("AECOURSE_DATA", str(tmp_path / "mine" / inside))
+    assert load_silently(fallback=False).name == "mnist"
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("AECOURSE_DATA", f"~/mine/{inside}")
+    assert load_silently(fallback=False).name == "mnist"
+
+
+def test_packed_files_are_unpacked_into_the_cache_once(tmp_path, no_data, monkeypatch):
+    monkeypatch.setattr(data.digits, "FILES", at([DEAD]))
+    packed = tmp_path / "mine" / "MNIST" / "raw"
+    packed.mkdir(parents=True)
+    for name, content in FILES.items():
+        (packed / f"{name}.gz").write_bytes(gzip.compress(content))
+    monkeypatch.setenv("AECOURSE_DATA", str(tmp_path / "mine"))
+    assert load_silently(fallback=False).name == "mnist"
+    assert {path.name for path in no_data.rglob("*") if path.is_file()} == set(FILES)
+    assert {path.name for path in packed.iterdir()} == {f"{name}.gz" for name in FILES}
+
+
+def test_packed_files_of_something_else_are_named_and_nothing_is_kept(tmp_path, no_data, monkeypatch):
+    monkeypatch.setattr(data.digits, "FILES", at([DEAD]))
+    packed = tmp_path / "mine" / "MNIST" / "raw"
+    packed.mkdir(parents=True)
+    for name in FILES:
+        (packed / f"{name}.gz").write_bytes(gzip.compress(b"something else"))
+    monkeypatch.setenv("AECOURSE_DATA", str(tmp_path / "mine"))
+    with pytest.raises(RuntimeError, match=r"ubyte\.gz and its like \(wrong checksum"):
+        load_silently(fallback=False)
+    assert not [path for path in no_data.rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize(("named", "fault"), [("nowhere", "which does not exist"), ("file", "which is no folder")])
+def test_the_warning_says_why_nothing_was_found(tmp_path, no_data, monkeypatch, named, fault):
+    monkeypatch.setattr(data.digits, "FILES", at([DEAD]))
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("AECOURSE_DATA", str(tmp_path / named))
+    with pytest.warns(UserWarning, match=rf"{named}, {fault}\).*What went wrong: {DEAD}.*refused"):
+        data.load("mnist")

@@ -632,3 +632,10 @@ def test_neighbours_are_asked_in_five_parts_unless_told_otherwise(random):
     found = {folds: evaluate.knn_accuracy(points, labels, folds=folds) for folds in (4, 5, 6)}
     assert evaluate.knn_accuracy(points, labels) == found[5]
     assert len(set(found.values())) == 3
+
+
+def test_a_classic_dictionary_comes_from_its_seed_alone():
+    points = bent(300, 6)
+    first, again, other = (evaluate.classic_dictionary(points, 4, seed=seed) for seed in (0, 0, 1))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)

@@ -329,3 +329,8 @@ def test_claims_are_checked_on_bach_and_only_shown_on_made_up_chorales(made_up):
 def test_windows_are_moved_into_all_twelve_keys_unless_told_otherwise():
     one = torch.tensor([[[72, 67, 60, 52]]])
     assert chorales.augment(one)[:, 0, 0].tolist() == list(range(67, 79))
+
+
+def test_a_piece_of_no_steps_is_a_piece():
+    rows = torch.zeros(0, 4, dtype=torch.int64)
+    assert chorales.check_rows(rows) is rows

@@ -370,3 +370,16 @@ def test_the_cost_agrees_with_pytorchs_cross_entropy():
         for voice, part in enumerate(logits.split(recurrent.SIZES, 2))
     )
     torch.testing.assert_close(recurrent.symbol_cross_entropy(logits, symbols), expected)
+
+
+def test_the_bass_of_each_step_counts_as_often_as_it_is_heard():
+    often, once = (
+        torch.tensor([[[60, 55, 50, 40], [62, 55, 50, 41]]]),
+        torch.tensor([[[60, 55, 50, 40], [64, 55, 50, 41]]]),
+    )
+    windows = torch.cat([often, often, often, once])
+    model = ae.evaluate.MarkovModel(windows, smoothing=0.0, bass=True)
+    lowest = ae.data.chorales.LOWEST
+    row = model.tables[0][41 - lowest[3] + 1, 60 - lowest[0] + 1].exp()
+    assert row[62 - lowest[0] + 1] == pytest.approx(0.75)
+    assert row[64 - lowest[0] + 1] == pytest.approx(0.25)

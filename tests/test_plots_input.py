@@ -397,3 +397,9 @@ def test_a_beat_must_have_a_step():
 def test_lists_of_different_lengths_are_an_error():
     with pytest.raises(ValueError, match="got map 'a' with parts of different lengths"):
         plots.heatmaps({"a": [[1.0, 2.0], [3.0]]}, label="l")
+
+
+def test_grey_levels_up_to_255_are_divided_and_those_beyond_are_not():
+    for high, hint in ((255.0, "divide by 255"), (256.0, "rescale them, or clamp them")):
+        with pytest.raises(ValueError, match=hint):
+            plots.grid(torch.full((4, 1, 8, 8), high))

@@ -6,12 +6,14 @@ A new data set takes a list of `File`s, one call of `fetch`, and a function that
 from __future__ import annotations
 
 import gzip
+import hashlib
 import os
 import tempfile
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from textwrap import shorten
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import pooch
@@ -43,6 +45,8 @@ def fetch(name: str, files: Sequence[File], *, stand_in: str | None = None) -> t
 
     They are looked for in `$AECOURSE_DATA`, then in the cache folder, and are else downloaded into the cache folder:
     all of them or none, and none has its name there before it is whole.  A damaged copy is passed over, with a warning.
+    `$AECOURSE_DATA` may begin with ~, and may be the folder in which the files themselves lie, instead of the one in
+    which they have their paths; packed ones, in `.gz`, are unpacked into the cache folder.
 
     Args:
         name: what the messages call the data set.
@@ -57,13 +61,22 @@ def fetch(name: str, files: Sequence[File], *, stand_in: str | None = None) -> t
     cache = user_cache_path("aecourse")
     folders = [(cache, "the cache folder")]
     if os.environ.get("AECOURSE_DATA"):
-        folders.insert(0, (Path(os.environ["AECOURSE_DATA"]), "the folder in $AECOURSE_DATA"))
+        named = Path(os.environ["AECOURSE_DATA"]).expanduser()
+        folders[:0] = [(root, "the folder in $AECOURSE_DATA") for root in _roots(named, files)]
 
     # The warnings point to the caller of the function that calls this one, such as `data.load`.
     damaged: list[str] = []
     passed_over = f"damaged or missing files of {name} were passed over: "
     for folder, origin in folders:
         if not any(os.path.exists(folder / file.path) for file in files):
+            packed = [(folder / f"{file.path}.gz", file) for file in files]
+            if folder != cache and all(os.path.exists(path) for path, _ in packed):
+                try:
+                    _into(cache, lambda place, packed=packed: [_unpack(*each, place) for each in packed])
+                except Exception as error:  # a damaged file, or a cache that can't be written
+                    damaged += [f"{folder / packed[0][1].path}.gz and its like ({error})"]
+                else:
+                    return cache, f"{origin}, unpacked into the cache folder"
             continue
         bad = [str(folder / file.path) for file in files if not _is_good(folder / file.path, file.sha256)]
         if not bad:
@@ -80,20 +93,50 @@ def fetch(name: str, files: Sequence[File], *, stand_in: str | None = None) -> t
                 f"damaged or missing files of {name}: {', '.join(damaged)}; no good copy could be downloaded "
                 f"({error}). Delete them, or put good ones in their place"
             ) from error
-        searched = " or ".join(f"{origin} ({folder.resolve()})" for folder, origin in folders)
+        asked = {origin: folder for folder, origin in folders[::-1]}  # of several roots, the one that was named
+        searched = " or ".join(
+            f"{origin} ({folder.resolve()}{_fault(folder)})" for origin, folder in [*asked.items()][::-1]
+        )
         failure = f"found no files of {name} in {searched}, and they could not be downloaded"
         advice = f"set AECOURSE_DATA to a folder that holds {', '.join(file.path for file in files)}"
         if stand_in is None:
             raise RuntimeError(f"{failure} ({error}). Connect to the network, or {advice}") from error
+        why = shorten(str(error), 400, placeholder=" …")
         warnings.warn(
             f"{failure}, so you get {stand_in} instead. Everything runs; the numbers differ from the text. "
-            f"For {name}, connect to the network or {advice}.",
+            f"For {name}, connect to the network or {advice}. What went wrong: {why}",
             stacklevel=3,
         )
         return None
     if damaged:
         warnings.warn(f"{passed_over}{', '.join(damaged)}; a good copy was downloaded", stacklevel=3)
     return cache, f"downloaded from {' and '.join(hosts)}"
+
+
+def _roots(folder: Path, files: Sequence[File]) -> list[Path]:
+    """Return where the files may have their paths: in the folder, or above it if it is a part of these paths."""
+    parts = Path(files[0].path).parts[:-1]
+    above = [folder.parents[k - 1] for k in range(1, len(parts) + 1) if folder.parts[-k:] == parts[:k]]
+    return [folder, *above]
+
+
+def _fault(folder: Path) -> str:
+    """Return in words why nothing can be found in a folder, if that is so."""
+    if not folder.exists():
+        return ", which does not exist"
+    if not folder.is_dir():
+        return ", which is no folder"
+    return "" if os.access(folder, os.R_OK | os.X_OK) else ", which may not be read"
+
+
+def _unpack(path: Path, file: File, folder: str) -> None:
+    """Write the content of a file in `.gz` to its place in a folder, if it is the right one."""
+    content = gzip.decompress(path.read_bytes())
+    if hashlib.sha256(content).hexdigest() != file.sha256:
+        raise ValueError(f"wrong checksum of {path}")
+    target = Path(folder) / file.path
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(content)
 
 
 def _is_good(path: Path, sha256: str) -> bool:
@@ -103,24 +146,28 @@ def _is_good(path: Path, sha256: str) -> bool:
         return False
 
 
+def _into(cache: Path, make: Callable[[str], list[Any]]) -> list[Any]:
+    """Return what `make(folder)` does, after everything that it puts into the folder was moved into the cache."""
+    cache.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=cache) as folder:
+        made = make(folder)
+        for part in filter(Path.is_file, sorted(Path(folder).rglob("*"))):
+            target = cache / part.relative_to(folder)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            part.chmod(0o644)  # pooch's files are for their owner alone, and a class may share a folder
+            os.replace(part, target)
+    return made
+
+
 def _download(files: Sequence[File], cache: Path) -> list[str]:
     """Put verified copies into the cache, all or none, and return the hosts that sent them."""
-    cache.mkdir(parents=True, exist_ok=True)
     logger = pooch.get_logger()  # it tells of each download on stderr, which a notebook would store
     level = logger.level
     logger.setLevel("WARNING")
     try:
-        with tempfile.TemporaryDirectory(dir=cache) as folder:
-            hosts = [_retrieve(file, folder) for file in files]
-            for file in files:
-                target = cache / file.path
-                target.parent.mkdir(parents=True, exist_ok=True)
-                part = Path(folder) / file.path
-                part.chmod(0o644)  # pooch's files are for their owner alone, and a class may share a folder
-                os.replace(part, target)
+        return sorted(set(_into(cache, lambda folder: [_retrieve(file, folder) for file in files])))
     finally:
         logger.setLevel(level)
-    return sorted(set(hosts))
 
 
 def _retrieve(file: File, folder: str) -> str:
