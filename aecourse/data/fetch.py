@@ -59,15 +59,14 @@ def fetch(name: str, files: Sequence[File], *, stand_in: str | None = None) -> t
             if there are neither files nor a network and nothing stands in.
     """
     cache = user_cache_path("aecourse")
-    folders = [(cache, "the cache folder")]
+    places = [(cache, "the cache folder")]
     if os.environ.get("AECOURSE_DATA"):
-        named = Path(os.environ["AECOURSE_DATA"]).expanduser()
-        folders[:0] = [(root, "the folder in $AECOURSE_DATA") for root in _roots(named, files)]
+        places.insert(0, (Path(os.environ["AECOURSE_DATA"]).expanduser(), "the folder in $AECOURSE_DATA"))
 
     # The warnings point to the caller of the function that calls this one, such as `data.load`.
     damaged: list[str] = []
     passed_over = f"damaged or missing files of {name} were passed over: "
-    for folder, origin in folders:
+    for folder, origin in [(root, origin) for place, origin in places for root in _roots(place, files)]:
         if not any(os.path.exists(folder / file.path) for file in files):
             packed = [(folder / f"{file.path}.gz", file) for file in files]
             if folder != cache and all(os.path.exists(path) for path, _ in packed):
@@ -93,10 +92,7 @@ def fetch(name: str, files: Sequence[File], *, stand_in: str | None = None) -> t
                 f"damaged or missing files of {name}: {', '.join(damaged)}; no good copy could be downloaded "
                 f"({error}). Delete them, or put good ones in their place"
             ) from error
-        asked = {origin: folder for folder, origin in folders[::-1]}  # of several roots, the one that was named
-        searched = " or ".join(
-            f"{origin} ({folder.resolve()}{_fault(folder)})" for origin, folder in [*asked.items()][::-1]
-        )
+        searched = " or ".join(f"{origin} ({folder.resolve()}{_fault(folder)})" for folder, origin in places)
         failure = f"found no files of {name} in {searched}, and they could not be downloaded"
         advice = f"set AECOURSE_DATA to a folder that holds {', '.join(file.path for file in files)}"
         if stand_in is None:
