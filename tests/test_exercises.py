@@ -275,7 +275,6 @@ def cancels(p):
         (cancels, "raised CancelledError: no"),
         (1.75, "this is 1.75 and no function: pass the function itself"),
     ],
-    ids=str,
 )
 def test_what_comes_back_is_named_and_what_was_expected(answer, message, recwarn):
     verdict = ae.exercises.check("entropy", answer)
