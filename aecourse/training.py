@@ -384,13 +384,13 @@ def _means(model: nn.Module, steps: Steps, optimizers: Sequence[Optimizer], epoc
         for terms, weight in steps:
             sums.update({name: value * weight for name, value in terms.items()})
             weights += weight
-            for name, buffer in model.named_buffers():
-                buffers[name].copy_(buffer)
+            for name, buffer in buffers.items():
+                buffer.copy_(model.get_buffer(name))
             step += 1
             bar.update()
     except FloatingPointError as error:
-        for name, buffer in model.named_buffers():
-            buffer.copy_(buffers[name])
+        for name, buffer in buffers.items():
+            model.get_buffer(name).copy_(buffer)
         cure = "a smaller learning rate is the usual cure"
         if epoch == step == 0 and not any(optimizer.state for optimizer in optimizers):
             cure = "no step was taken yet, so look at the data, the initial weights and the loss"
