@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/ready
+OLDEST := .venv-compat/ready
+COLAB  := .venv-colab/ready
 
 # A notebook runs in its own folder, where a relative path would lead nowhere.
 ifdef AECOURSE_DATA
@@ -15,7 +17,7 @@ NBVAL  := AECOURSE_STRICT=1 OMP_NUM_THREADS=1 TQDM_DISABLE=1 $(BIN)/pytest --nbv
           --nbval-cell-timeout=300 -n 2 --dist loadfile -p no:cacheprovider book assignments
 
 .DEFAULT_GOAL := help
-.PHONY: help book test test-embedded chapters explorables family exercises grade lab lint compat colab repo-url bench mutants clean
+.PHONY: help book test test-embedded chapters explorables family exercises grade lab lint compat colab spread repo-url bench mutants clean
 
 help:  ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -57,19 +59,16 @@ lab: $(READY)  ## open the notebooks in JupyterLab
 lint: $(READY)  ## check and format the code with ruff
 	$(BIN)/ruff check --fix . && $(BIN)/ruff format .
 
-compat:  ## unit tests and one chapter with the oldest versions that pyproject.toml admits
-	$(PYTHON) -m venv --clear .venv-compat
-	.venv-compat/bin/pip install -q uv==0.13.8
-	.venv-compat/bin/uv pip install -q --python .venv-compat/bin/python --resolution lowest-direct -e '.[pad,tests]'
+compat: $(OLDEST)  ## unit tests and one chapter with the oldest versions that pyproject.toml admits
 	TQDM_DISABLE=1 .venv-compat/bin/pytest -q -n 2 tests
 	AECOURSE_STRICT=1 TQDM_DISABLE=1 .venv-compat/bin/pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=300 \
 	    -p no:cacheprovider book/part1-compression/01-encoding-and-entropy.ipynb
 
-colab: $(READY)  ## run every notebook as a reader in Colab does, with Colab's Python, where it can be had, and versions
-	$(BIN)/pip install -q uv==0.13.8
-	$(BIN)/uv venv -q --clear --seed --python 3.13 .venv-colab || $(BIN)/uv venv -q --clear --seed .venv-colab
-	$(BIN)/uv pip install -q --python .venv-colab/bin/python -r tools/colab.txt
+colab: $(COLAB)  ## run every notebook as a reader in Colab does, with Colab's Python, where it can be had, and versions
 	$(BIN)/python tools/colab.py .venv-colab/bin/python
+
+spread: $(OLDEST) $(COLAB)  ## run chapters with other seeds and versions; the ranges of all claims follow; may take hours
+	$(BIN)/python tools/spread.py oldest=.venv-compat/bin/python Colab=.venv-colab/bin/python
 
 repo-url: $(READY)  ## move the project: make repo-url URL=https://github.com/owner/name
 	$(BIN)/python tools/repo_url.py "$(URL)"
@@ -92,4 +91,16 @@ $(READY): requirements.txt pyproject.toml aecourse/__init__.py
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --disable-pip-version-check -q -r requirements.txt
 	$(BIN)/pip install --disable-pip-version-check -q --no-build-isolation --no-deps -e .
+	@touch $@
+
+$(OLDEST): pyproject.toml
+	$(PYTHON) -m venv --clear .venv-compat
+	.venv-compat/bin/pip install -q uv==0.13.8
+	.venv-compat/bin/uv pip install -q --python .venv-compat/bin/python --resolution lowest-direct -e '.[pad,tests]'
+	@touch $@
+
+$(COLAB): tools/colab.txt $(READY)
+	$(BIN)/pip install -q uv==0.13.8
+	$(BIN)/uv venv -q --clear --seed --python 3.13 .venv-colab || $(BIN)/uv venv -q --clear --seed .venv-colab
+	$(BIN)/uv pip install -q --python .venv-colab/bin/python -r tools/colab.txt
 	@touch $@

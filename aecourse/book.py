@@ -30,6 +30,7 @@ COLUMNS = {
 }
 
 
+ROUNDING = 1e-4  # of float32 sums over a test set, as a share of the result
 STRICT = "AECOURSE_STRICT"  # in the environment: a claim that does not hold is an error
 OUTSIDE = (
     "✗ This run found something else than the runs behind the text. Nothing is wrong with your notebook: other "
@@ -139,7 +140,10 @@ def _bar(held: bool, place: float | None) -> str:
     )
 
 
-def claims(*rows: tuple[str, float | Tensor, float, float], on: Dataset | Chorales | None = None) -> Claims:
+def claims(
+    *rows: tuple[str, float | Tensor, float] | tuple[str, float | Tensor, float, float],
+    on: Dataset | Chorales | None = None,
+) -> Claims:
     """Check that numbers lie where the text says, and return a line for each that says so.
 
     A number that lies elsewhere is marked with ✗, and the notebook goes on: with other versions than those of the runs
@@ -148,24 +152,25 @@ def claims(*rows: tuple[str, float | Tensor, float, float], on: Dataset | Choral
 
     Args:
         rows: `(what, value, low, high)`: the claim in words with its unit, the measured number, and the least
-            and the greatest value with which the text would still be true, from repeated runs with other seeds.
+            and the greatest value with which the text would still be true, by `tools/spread.py` from repeated runs.
+            `(what, value, exact)` for what mathematics says: seeds, versions and machines change it by no more than
+            float32 rounds, a ten-thousandth of the exact value, or of 1 where that is more.
         on: the data set measured.  The text speaks of MNIST and of Bach's chorales: on what stands in for them where
             a reader has no network, the numbers are shown but not checked.
 
     Raises:
         AssertionError: if AECOURSE_STRICT is set and a value is outside [low, high], or is NaN; the message names every
             one that is.
-        ValueError: if a row is no claim: no four parts, no single number, or bounds in the wrong order.
+        ValueError: if a row is no claim: not three or four parts, no single number, or bounds in the wrong order.
     """
     if not isinstance(on, Dataset | Chorales | None):
         raise ValueError(f"got on={on!r:.80}, expected the data set measured, such as data.load('mnist'), or None")
     found, wrong = [], []
-    for what, value, low, high in map(_claim, rows):
+    for what, value, low, high, span in map(_claim, rows):
         if on is not None and on.name not in ("mnist", "chorales"):
             meant = "Bach's" if isinstance(on, Chorales) else "MNIST"
             found.append(("·", what, f"{value:.4g} on {on.name}", f"the text speaks of {meant}", None))
             continue
-        span = f"from {low:.4g} to {high:.4g}" if low < high else f"for {low:.4g}"
         if low <= value <= high:
             found.append(("✓", what, f"{value:.4g}", f"the text holds {span}", _place(value, low, high)))
         else:
@@ -183,16 +188,21 @@ def _place(value: float, low: float, high: float) -> float | None:
     return (value - low) / (high - low) if low < high else 0.5 + (value > low) - (value < low)
 
 
-def _claim(row: tuple) -> tuple[str, float, float, float]:
-    """Return a claim whose parts are a text and three numbers, or raise a ValueError."""
-    if not isinstance(row, tuple | list) or len(row) != 4 or not isinstance(row[0], str):
+def _claim(row: tuple) -> tuple[str, float, float, float, str]:
+    """Return a claim's text, its value, its bounds and these in words, or raise a ValueError."""
+    if not isinstance(row, tuple | list) or len(row) not in (3, 4) or not isinstance(row[0], str):
         raise ValueError(
-            f"got the claim {row!r:.80}, expected (what, value, low, high), each claim in its own brackets"
+            f"got the claim {row!r:.80}, expected (what, value, low, high), or (what, value, exact), "
+            "each claim in its own brackets"
         )
-    value, low, high = (_number(row[0], part) for part in row[1:])
+    what, (value, low, *rest) = row[0], (_number(row[0], part) for part in row[1:])
+    if not rest:
+        rounding = ROUNDING * max(1, abs(low))
+        return what, value, low - rounding, low + rounding, f"for {low:.4g} exactly, but for rounding"
+    (high,) = rest
     if not low <= high:
-        raise ValueError(f"claim {row[0]!r}: got bounds from {low:g} to {high:g}, expected the lesser one first")
-    return row[0], value, low, high
+        raise ValueError(f"claim {what!r}: got bounds from {low:g} to {high:g}, expected the lesser one first")
+    return what, value, low, high, f"from {low:.4g} to {high:.4g}" if low < high else f"for {low:.4g}"
 
 
 def _number(claim: str, value: Any) -> float:

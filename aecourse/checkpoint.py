@@ -184,7 +184,8 @@ def plain(value: Any, met: list[Any] | None = None) -> Any:
     """
     met = [] if met is None else met
     if isinstance(value, np.ndarray | np.generic) and value.dtype != object:
-        value = torch.as_tensor(value) if value.shape else value.item()
+        numbers = value.dtype.kind in "biufc"
+        value = value.item() if not value.shape else torch.as_tensor(value) if numbers else value.tolist()
     if type(value) in (bool, int, str, type(None)) or (type(value) is float and math.isfinite(value)):
         return value  # NaN would not equal itself
     if isinstance(value, Tensor):

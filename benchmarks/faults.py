@@ -30,7 +30,19 @@ LEFT_OUT = {
     "normalize", "relu", "round", "sigmoid", "softmax", "sorted", "sqrt", "square", "tanh",
 }  # fmt: skip
 EVEN = {"abs", "norm", "square"}  # of a − b they make the same as of b − a
-SYMMETRIC = {"max", "min", "maximum", "minimum", "logaddexp", "allclose", "squared_error", "squared_mmd", "_kernel"}
+SYMMETRIC = {
+    "max",
+    "min",
+    "maximum",
+    "minimum",
+    "logaddexp",
+    "allclose",
+    "squared_error",
+    "squared_mmd",
+    "_kernel",
+    "transpose",
+    "swapaxes",
+}
 LOOKS = {
     "alpha", "bbox", "height", "linestyle", "linewidth", "linewidths", "marker", "markersize", "pad", "padding", "s",
     "shrink", "size", "weight", "width", "zorder",
@@ -46,7 +58,8 @@ SEQUENCE = ast.Tuple | ast.List
 class Fault:
     """Bytes `start` to `end` of a file become `text`, so that `before`, in words, becomes `after`.
 
-    What may see it runs one of the lines of the first `reach` that anything runs.
+    What may see it runs one of the lines of the first `reach` that anything runs.  A `default` of a function's
+    argument is seen, too, by what compares signatures.
     """
 
     file: str
@@ -58,6 +71,7 @@ class Fault:
     end: int
     text: str
     reach: tuple[range, ...]
+    default: bool
 
     def put_into(self, source: bytes) -> bytes:
         """Return the source with the fault."""
@@ -77,17 +91,18 @@ def find(source: bytes, file: str = "") -> list[Fault]:
         first, last = starts[old.lineno - 1], starts[old.end_lineno]
         words = source[first:last].decode(), (source[first:start] + text.encode() + source[end:last]).decode()
         reach = [range(old.lineno, old.end_lineno + 1)]
-        if isinstance(scope[-1], ast.FunctionDef) and statement is not scope[-1]:
+        default = isinstance(scope[-1], ast.FunctionDef) and statement is scope[-1]
+        if isinstance(scope[-1], ast.FunctionDef) and not default:
             body = getattr(statement, "body", None)
             reach = [range(statement.lineno, body[0].lineno if body else statement.end_lineno + 1)]
         else:  # an import runs it: whoever runs the function, the class, or anything of the file may see it
             reach += [range(each.lineno + 1, each.end_lineno + 1) for each in scope[:0:-1]] + [range(1, len(starts))]
         name = ".".join(each.name for each in scope[1:])
         before, after = (" ".join(each.split()) for each in words)
-        found.append(Fault(file, name, old.lineno, before, after, start, end, text, tuple(reach)))
+        found.append(Fault(file, name, old.lineno, before, after, start, end, text, tuple(reach), default))
 
     def visit(node: ast.AST, parent: ast.AST, scope: list[ast.AST], statement: ast.AST) -> None:
-        if isinstance(node, ast.FunctionDef) and ast.unparse(node.args) == "random: torch.Generator":
+        if isinstance(node, ast.FunctionDef) and ast.unparse(node.args).startswith("random: torch.Generator"):
             return  # draws a question's inputs
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             scope = [*scope, node]

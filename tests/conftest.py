@@ -18,7 +18,7 @@ from platformdirs import user_cache_path
 import aecourse as ae
 
 if importlib.util.find_spec("jupyter_book") is None:  # then only the package can be tested
-    pages = ("book", "explorables", "notebooks", "pages", "player", "quizzes")
+    pages = ("book", "explorables", "notebooks", "pages", "player", "quizzes", "spread")
     collect_ignore_glob = [f"test_{name}*" for name in pages]
 
 # The same examples in every run, and no verdict that depends on how busy the machine is.

@@ -119,3 +119,14 @@ def test_a_master_with_a_lost_marker_is_refused(source, kind, message):
     cell = nbformat.v4.new_code_cell(source, metadata={"nbgrader": {"grade_id": "f", "solution": kind}})
     with pytest.raises(ValueError, match=message):
         student_version(nbformat.v4.new_notebook(cells=[cell]))
+
+
+@pytest.mark.parametrize("execution", ["validate", "autograde"])
+def test_a_check_that_does_not_pass_fails_where_nbgrader_runs_it(execution, monkeypatch):
+    right = ae.exercises.QUESTIONS["entropy"].reference
+    assert not ae.exercises.check("entropy", lambda p: 1.0).right
+    monkeypatch.setenv("NBGRADER_EXECUTION", execution)
+    assert ae.exercises.check("entropy", right).right
+    for wrong in (None, lambda p: 1.0, 3):
+        with pytest.raises(AssertionError, match="✗ entropy: "):
+            ae.exercises.check("entropy", wrong)

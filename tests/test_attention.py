@@ -311,3 +311,61 @@ def test_with_keys_equal_to_queries_a_token_first_looks_at_what_resembles_it(ran
     weights = block.attention.with_weights(places)[1].mean(1)[0]
     near = (torch.arange(30)[:, None] - torch.arange(30)).abs() <= 2
     assert (weights * near).sum(1).mean() > 2 * (near.float() / 30).sum(1).mean()
+
+
+def test_a_block_is_torchs_own_with_the_norm_first(random):
+    ours = models.Block(8, heads=2)
+    theirs = nn.TransformerEncoderLayer(8, 2, 16, dropout=0.0, norm_first=True, batch_first=True)
+    parts = (ours.attention.query, ours.attention.key, ours.attention.value)
+    theirs.self_attn.in_proj_weight.data = torch.cat([part.weight for part in parts])
+    theirs.self_attn.in_proj_bias.data = torch.cat([part.bias for part in parts])
+    theirs.self_attn.out_proj.load_state_dict(ours.attention.out.state_dict())
+    theirs.linear1.load_state_dict(ours.mlp[0].state_dict())
+    theirs.linear2.load_state_dict(ours.mlp[2].state_dict())
+    tokens, source = torch.randn(2, 5, 8, generator=random), torch.randn(2, 7, 8, generator=random)
+    torch.testing.assert_close(ours(tokens), theirs(tokens))
+    read = tokens + ours.attention(ours.attention_norm(tokens), source)
+    torch.testing.assert_close(ours(tokens, source), read + ours.mlp(ours.mlp_norm(read)))
+
+
+def test_a_place_is_sines_and_cosines_of_its_row_and_column_at_wavelengths_that_grow_thirtyfold():
+    places = attention.sinusoidal_positions(3, 5, 12).detach().double().numpy()
+    assert places.shape == (15, 12)
+    for place in range(15):
+        angles = np.outer(divmod(place, 5), 30.0 ** -np.array([0, 0.5, 1])).flatten()
+        by_hand = math.sqrt(2) * np.concatenate([np.sin(angles), np.cos(angles)])
+        np.testing.assert_allclose(places[place], by_hand, atol=1e-5)
+
+
+@pytest.mark.parametrize("build", [models.PatchAutoencoder, models.MaskedAutoencoder])
+def test_linear_layers_begin_with_weights_that_keep_the_signals_size_and_no_offsets(build):
+    for layer in build(width=64).modules():
+        if isinstance(layer, nn.Linear):
+            assert layer.weight.std().item() == pytest.approx(layer.in_features**-0.5, rel=0.15)
+            assert not layer.bias.any()
+
+
+def test_what_is_drawn_is_read_from_normed_tokens():
+    made = models.PatchAutoencoder(3, width=8, heads=2)
+    assert [type(layer).__name__ for layer in made.decoder] == ["Block", "LayerNorm", "Linear"]
+
+
+def test_patches_may_be_single_pixels(random):
+    images = torch.rand(2, 3, 2, 5, generator=random)
+    patches = models.to_patches(images, 1)
+    assert patches.shape == (2, 10, 3)
+    assert torch.equal(models.to_images(patches, (3, 2, 5)), images)
+    assert attention.check_shape([3, 2, 5]) == (3, 2, 5)
+
+
+@pytest.mark.parametrize(
+    ("cut", "message"),
+    [
+        (lambda: models.to_patches(torch.rand(2, 1, 28, 30)), r"got \(2, 1, 28, 30\), .* sides are multiples of 4"),
+        (lambda: models.to_images(torch.tensor(0.5)), r"got \(\), expected a tensor \(N, rows"),
+        (lambda: models.to_images(torch.rand(2, 49, 16), (1, 28, 30)), r"images of shape \(1, 28, 30\)"),
+    ],
+)
+def test_patches_that_do_not_fill_a_row_are_refused(cut, message):
+    with pytest.raises(ValueError, match=message):
+        cut()

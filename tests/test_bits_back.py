@@ -4,6 +4,7 @@ import contextlib
 import copy
 import io
 import math
+import zlib
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from torch.distributions import Bernoulli
 
 from aecourse import coding, data, evaluate, models, training
 from aecourse.coding import bits_back
+from aecourse.coding.ans import LOWEST
 
 SHAPE = (1, 4, 4)
 HEADER = 24  # bytes
@@ -496,3 +498,46 @@ def test_a_person_who_waits_sees_how_many_images_are_done(monkeypatch):
     monkeypatch.setattr(bits_back, "progress_bar", lambda total, unit: bars.append([total, unit, 0]) or Bar(Bar()))
     coding.decompress(model, coding.compress(model, images, seed=0))
     assert bars == [[7, "image", 7]] * 2
+
+
+# What a file holds
+
+
+def test_the_checksum_of_a_model_is_that_of_all_names_and_numbers_one_after_the_other():
+    model = small(seed=3)
+    parts = (part for name, weight in model.state_dict().items() for part in (name.encode(), weight.numpy().tobytes()))
+    assert bits_back._checksum(model) == zlib.crc32(b"".join(parts))
+
+
+def test_every_lane_begins_with_random_bits_of_its_own(monkeypatch):
+    begun, push_all = [], bits_back._push_all
+    monkeypatch.setattr(
+        bits_back, "_push_all", lambda stack, *rest: begun.append(stack.heads.tolist()) or push_all(stack, *rest)
+    )
+    coding.compress(small(), drawn(3), initial_bits=3200)
+    ((*heads,),) = begun
+    assert len(set(heads)) == len(heads) == bits_back.LANES
+    assert min(heads) >= LOWEST
+    assert LOWEST * 1.9 < max(heads) < LOWEST * 2
+
+
+def test_a_batch_is_at_most_a_quarter_of_the_images_before_it_and_no_more_than_the_lanes():
+    assert [*bits_back._batches(40, 6)] == [1] * 8 + [2, 2, 3, 3, 4, 5, 6, 6, 1]
+    assert [*bits_back._batches(3, 64)] == [1, 1, 1]
+
+
+def test_no_distribution_has_more_slots_than_a_stack_codes_without_loss():
+    """Symbols cost their surprise to within a ten-thousandth as long as the precision is at most 24."""
+    assert max(bits_back.BINS, bits_back.PIXEL, bits_back.POSTERIOR) <= 24
+
+
+def test_a_pixel_owns_the_whole_number_of_slots_nearest_to_its_chance():
+    chances = [0.0, 1.0, *np.random.default_rng(0).uniform(0.01, 0.99, 50)]
+
+    class Model:
+        def likelihood(self, latents):
+            return Bernoulli(torch.tensor([chances], dtype=torch.float64))
+
+    found = [slots.white.item() for slots in bits_back._likelihoods(Model(), [np.array([0])])]
+    assert found[:2] == [1, 2**bits_back.PIXEL - 1]
+    np.testing.assert_allclose(found[2:], np.array(chances[2:]) * 2**bits_back.PIXEL, rtol=0, atol=0.5)

@@ -1,5 +1,6 @@
 """The bounds of a VAE against a linear-Gaussian one, whose likelihood and posterior are known in closed form."""
 
+import contextlib
 import copy
 import math
 
@@ -753,3 +754,119 @@ def test_up_to_2000_points_the_mmd_is_one_block():
 def test_a_setting_that_makes_no_sense_is_an_error(call, message, trained):
     with pytest.raises(ValueError, match=message):
         call(trained)
+
+
+# What is drawn, counted and shown
+
+
+def fresh(seed=3):
+    return torch.Generator().manual_seed(seed)
+
+
+def test_a_code_is_its_mean_plus_its_spread_times_the_draw_that_the_seed_gives():
+    model, images = wrong(), drawn(3)
+    mu, log_var = model.mu_log_var(images)
+    sigma = (log_var / 2).exp()
+    calls = spy(model)
+
+    evaluate.elbo(model, images, draws=2, seed=3)
+    random = fresh()
+    for z in calls:
+        torch.testing.assert_close(z, mu + sigma * torch.randn(3, 2, generator=random))
+    calls.clear()
+    evaluate.log_likelihood(model, images, samples=5, seed=3)
+    torch.testing.assert_close(torch.cat(calls), (mu + sigma * torch.randn(5, 3, 2, generator=fresh())).flatten(0, 1))
+    calls.clear()
+    evaluate.gradients(model, images[:1], draws=4, seed=3)
+    torch.testing.assert_close(torch.cat(calls), mu[:1] + sigma[:1] * torch.randn(4, 2, generator=fresh()))
+    sample = evaluate.aggregate_posterior(model, images, seed=3).sample
+    torch.testing.assert_close(sample, mu + sigma * torch.randn(3, 2, generator=fresh()))
+
+
+@pytest.mark.parametrize("log_var", [-120.0, -300.0])
+def test_the_weight_of_a_code_without_spread_is_that_of_its_noise(log_var):
+    model, images = Known([1.0, -2.0], [log_var, log_var]), drawn(6)
+    mu, noise = model.mu_log_var(images)[0], torch.randn(1, 6, 2, generator=fresh())[0]
+    log_x = model.likelihood(mu).log_prob(images.flatten(1)).sum(1).detach()
+    expected = log_x + ((noise.square() + log_var - mu.square()) / 2).sum(1)
+    torch.testing.assert_close(evaluate.log_likelihood(model, images, samples=1, seed=3), expected)
+
+
+def test_a_person_who_waits_sees_how_many_codes_are_decoded(monkeypatch):
+    class Bar(contextlib.nullcontext):
+        def update(self, n):
+            bars[-1][2] += n
+
+    bars = []
+    monkeypatch.setattr(bounds, "progress_bar", lambda total, unit: bars.append([total, unit, 0]) or Bar(Bar()))
+    for batch_size in (3, 12, 1000):
+        evaluate.log_likelihood(wrong(), drawn(7), samples=5, batch_size=batch_size)
+    assert bars == [[35, "code", 35]] * 3
+
+
+def test_a_dimension_that_never_moves_is_not_active_even_without_a_threshold():
+    assert evaluate.active_units(Known([1.0, 0.0], [0.0, 0.0]), drawn(2), threshold=0) == 1
+
+
+def test_the_mmd_compares_two_points_at_least_and_two_thousand_unless_told_otherwise(monkeypatch):
+    model = Known([1.0, 2.0], [0.0, 0.0])
+    assert math.isfinite(evaluate.aggregate_posterior(model, drawn(5), points=2).mmd)
+    with pytest.raises(ValueError, match="got points=1, expected a whole number of at least 2"):
+        evaluate.aggregate_posterior(model, drawn(5), points=1)
+    seen = []
+    monkeypatch.setattr(bounds, "mmd", lambda first, second: seen.append((len(first), len(second))) or 0.0)
+    assert len(evaluate.aggregate_posterior(model, drawn(2003)).sample) == 2003
+    assert seen == [(2000, 2000)]
+
+
+def test_a_single_draw_has_no_baseline():
+    with pytest.raises(ValueError, match="got draws=1, expected a whole number of at least 2"):
+        evaluate.gradients(wrong(), drawn(1), draws=1)
+
+
+def test_a_code_is_drawn_once_for_each_image_unless_told_otherwise():
+    model, images = models.GumbelAutoencoder((784, 8), positions=2, codebook_size=3, seed=1), torch.zeros(3, 1, 28, 28)
+    assert evaluate.categorical_elbo(model, images) == evaluate.elbo(model, images, draws=1, seed=0)
+    assert evaluate.categorical_elbo(model, images) != evaluate.elbo(model, images, draws=2, seed=0)
+    assert evaluate.elbo(wrong(), images[..., :2, :3]) == evaluate.elbo(wrong(), images[..., :2, :3], draws=1)
+
+
+# What symbols cost
+
+
+def test_codes_cost_the_surprise_of_each_position_under_counts_of_its_own():
+    known, new = (torch.randint(4, (n, 3), generator=fresh(n)) for n in (11, 5))
+    bits = 0.0
+    for position in range(3):
+        for symbol in new[:, position].tolist():
+            bits -= math.log2(((known[:, position] == symbol).sum().item() + 0.5) / (11 + 4 * 0.5))
+    assert evaluate.unigram_bits(known, new, 4) == pytest.approx(bits / 5)
+
+
+@pytest.mark.parametrize("n", [1, 3, 2001])
+def test_the_bits_of_codes_and_of_pixels_are_means_over_images(n):
+    prior, codes = models.CodePrior(3, 8, hidden=5), torch.randint(8, (n, 3), generator=fresh(n))
+    bits = -prior.log_prob(codes).double().mean().item() / math.log(2)
+    assert evaluate.prior_bits(prior, codes) == pytest.approx(bits, rel=1e-5)
+    if n < 2001:
+        model = models.FSQ((784, 8), positions=3, levels=(4, 2))
+        images = torch.bernoulli(torch.full((n, 1, 28, 28), 0.3), generator=fresh())
+        bits = -model.likelihood(codes).log_prob(images.flatten(1)).double().sum(1).mean().item() / math.log(2)
+        assert evaluate.pixel_bits(model, codes, images) == pytest.approx(bits, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("symbols", "message"),
+    [
+        ([[0, 1]], r"got list, expected int64 symbols of shape \(N, 1\)"),
+        (torch.tensor(3), r"got symbols of shape \(\), expected int64 symbols of shape \(N, 1\)"),
+        (torch.tensor([0, 1, 2]), r"got symbols of shape \(3,\), .* symbols\[None\]"),
+        (torch.zeros(2, 5, 3, dtype=torch.int64), r"got symbols of shape \(2, 5, 3\)"),
+        (torch.tensor([[0.0, 1.0]]), "got symbols of dtype torch.float32"),
+        (torch.tensor([[0, 4]]), "got symbols from 0 to 4"),
+    ],
+)
+@pytest.mark.parametrize("measure", [evaluate.perplexity, evaluate.dead_share])
+def test_what_are_no_symbols_has_no_perplexity(measure, symbols, message):
+    with pytest.raises(ValueError, match=message):
+        measure(symbols, 4)

@@ -1,5 +1,6 @@
 """Files of weights: what comes back, what is refused, what a crash leaves behind, and what a model is."""
 
+import abc
 import enum
 import functools
 import math
@@ -8,7 +9,9 @@ import signal
 import subprocess
 import sys
 import textwrap
+import typing
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -374,6 +377,9 @@ def test_what_begins_with_an_underscore_and_what_hides_a_method_is_no_setting():
         (nn.ReLU, "ReLU"),
         (math, "math"),
         (torch.float32, "torch.float32"),
+        (np.array(["a", "b"]), ["a", "b"]),
+        (np.array("a"), "a"),
+        (np.float64(2.5), 2.5),
         (functools.partial(math.pow, 2), ["<built-in function pow>", [2], {}]),
         (models.Masking(0.5), {"class": "Masking", "share": 0.5}),
         (Setting(3), {"class": "Setting", "number": 3, "itself": "…"}),
@@ -425,3 +431,158 @@ def test_a_model_loaded_from_a_run_is_in_evaluation_mode(tmp_path):
     images = torch.rand(20, 1, 3, 3)
     training.fit(model(), images, epochs=1, checkpoint=tmp_path / "run.pt")
     assert not checkpoint.load(model().train(), tmp_path / "run.pt").training
+
+
+# What is looked at closely when a file is written and read
+
+
+def test_all_of_a_file_is_on_the_disk_before_it_gets_its_name(tmp_path, monkeypatch):
+    sizes = []
+    monkeypatch.setattr(os, "fsync", lambda number: sizes.append(os.fstat(number).st_size))
+    checkpoint.write(tmp_path / "file.pt", {"numbers": torch.zeros(12345)})
+    assert sizes == [(tmp_path / "file.pt").stat().st_size]
+
+
+def test_ctrl_c_just_after_a_file_got_its_name_is_ctrl_c_and_nothing_else(file, monkeypatch):
+    replace = os.replace
+
+    def pressed(source, target):
+        replace(source, target)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "replace", pressed)
+    with pytest.raises(KeyboardInterrupt):
+        checkpoint.save(model(seed=1), file)
+    assert equal(weights(checkpoint.load(model(), file)), weights(model(seed=1)))
+
+
+@pytest.mark.parametrize("bit", [0x01, 0x02, 0x20, 0x80])
+def test_a_part_that_is_marked_as_something_else_than_a_folder_is_read(file, bit):
+    good, content = bytearray(file.read_bytes()), checkpoint.read(file)
+    place = good.index(b"archive/data/1" if b"archive/data/1" in good else b"model/data/1", good.index(b"PK\x01\x02"))
+    good[place - 8] ^= bit
+    file.write_bytes(good)
+    assert equal(checkpoint.read(file), content)
+
+
+def test_what_a_gpu_saved_is_read_to_the_cpu_and_nothing_is_run(file, monkeypatch):
+    settings, load = [], torch.load
+    monkeypatch.setattr(torch, "load", lambda path, **given: settings.append(given) or load(path, **given))
+    checkpoint.read(file)
+    assert settings == [{"map_location": "cpu", "weights_only": True}]
+
+
+@pytest.mark.parametrize("count", range(6))
+def test_up_to_three_differences_are_named_and_the_rest_counted(count):
+    words = [f"{number} was {number}, is now x" for number in range(count)]
+    expected = "; ".join(words[:3] + [f"and {count - 3} more"] * (count > 3))
+    then = {str(number): number for number in range(6)}
+    assert checkpoint.differences(then, then | {str(number): "x" for number in range(count)}) == expected
+
+
+def test_a_run_from_elsewhere_is_known_by_torch_python_device_and_threads():
+    assert checkpoint._machine(torch.device("cpu")) == {
+        "torch": str(torch.__version__),
+        "Python": f"{sys.version_info[0]}.{sys.version_info[1]}",  # a new patch makes the same code
+        "device": f"cpu, {torch.backends.cpu.get_cpu_capability()}",
+        "number of threads": torch.get_num_threads(),
+    }
+
+
+# What belongs to a loss
+
+
+def anonymous():
+    """A function that says of no module that it comes from there."""
+
+
+anonymous.__module__ = None
+
+
+@pytest.mark.parametrize(
+    ("thing", "own"),
+    [
+        (nn.Module, False), (nn.ReLU, False), (object, False), (typing.Generic, False), (abc.ABC, False),
+        (nn.functional.relu, False), (models.VAE, True), (Setting, True), (model, True), (anonymous, True),
+    ],
+)  # fmt: skip
+def test_what_torch_and_python_bring_along_is_not_the_readers(thing, own):
+    assert checkpoint._by_the_reader(thing) is own
+
+
+def test_a_description_has_no_settings_of_torchs_own():
+    assert set(checkpoint.describe(Weights(2))) == {"the model", checkpoint.CODE, "the weight weight"}
+
+
+def written(*lines, base="nn.Module", **space):
+    """Return a model of the class `Mine`, as a cell with these lines in it defines it."""
+    space = {"__name__": "__main__", "nn": nn, "functools": functools, **space}
+    exec("\n    ".join([f"class Mine({base}):", *lines]), space)
+    return space["Mine"]()
+
+
+LOSS = "def loss(self, images): return {'total': self.part}"
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "same"),
+    [
+        (["@property", "def part(self): return 1", LOSS], ["@property", "def part(self): return 2", LOSS], False),
+        (["@functools.cached_property", "def part(self): return 1", LOSS],
+         ["@functools.cached_property", "def part(self): return 2", LOSS], False),
+        (["@staticmethod", "def part(): return 1", LOSS], ["@staticmethod", "def part(): return 2", LOSS], False),
+        (["@classmethod", "def part(cls): return 1", LOSS], ["@classmethod", "def part(cls): return 2", LOSS], False),
+        (["@property", "def other(self): return 1", LOSS], ["@property", "def other(self): return 2", LOSS], True),
+        (["def loss(self, images):", "    'What is minimised.'", "    return {'total': 1}"],
+         ["def loss(self, images):", "    'In other words.'", "    return {'total': 1}"], True),
+        (["def loss(self, images): return {'total': 1}"], ["def loss(self, images): return {'error': 1}"], False),
+        (["def forward(self, images): return 1"], ["def forward(self, images): return 2"], False),
+        (["def critic_loss(self, x, y): return 1"], ["def critic_loss(self, x, y): return 2"], False),
+        (["def generator_loss(self, x): return 1"], ["def generator_loss(self, x): return 2"], False),
+        (["def draw(self, x): return 1"], ["def draw(self, x): return 2"], True),
+    ],
+    ids=["property", "cached property", "static", "class method", "another property", "docstring", "word", "forward",
+         "critic", "generator", "another method"],
+)  # fmt: skip
+def test_only_what_a_loss_runs_belongs_to_its_code(first, second, same):
+    descriptions = [checkpoint.describe(written(*lines)) for lines in (first, second)]
+    assert (descriptions[0] == descriptions[1]) is same
+    assert [name for name in descriptions[0] if name != checkpoint.CODE] == ["the model"]
+
+
+def test_a_function_of_torch_that_a_loss_calls_does_not_belong_to_it_and_ones_own_does():
+    first, second = (eval(f"lambda: {number}") for number in (1, 2))
+    for module, same in (("torch.nn.functional", True), ("mine", False)):
+        first.__name__ = second.__name__ = "helper"
+        first.__module__ = second.__module__ = module
+        lines = "def loss(self, images): return helper()"
+        codes = [checkpoint.describe(written(lines, helper=each))[checkpoint.CODE] for each in (first, second)]
+        assert (codes[0] == codes[1]) is same
+
+
+def test_the_code_of_an_object_or_a_class_that_is_a_setting_counts():
+    for make in (lambda kind: kind(), lambda kind: kind):
+        codes = []
+        for number in (1, 2):
+            kind = type("Damage", (), {"__call__": eval(f"lambda self, images: {number}")})
+            kind.__call__.__name__ = "__call__"
+            made = Weights(2)
+            made.damage = make(kind)
+            codes.append(checkpoint.describe(made))
+        assert [name for name in codes[0] if codes[0][name] != codes[1][name]] == [checkpoint.CODE]
+
+
+def test_what_is_bound_to_the_name_of_an_argument_is_a_setting_and_arrays_of_objects_are_text():
+    assert checkpoint.plain(lambda *, share=1: share) != checkpoint.plain(lambda *, share=2: share)
+    assert checkpoint.plain(np.array(["a", None], dtype=object)) == "array(['a', None], dtype=object)"
+
+
+def test_frozen_weights_are_a_setting_of_the_run(tmp_path):
+    images, made = torch.rand(20, 1, 3, 3), [model(seed=seed) for seed in (0, 0, 1)]
+    for each in made:
+        each.decoder.requires_grad_(False)
+    settings = {"checkpoint": tmp_path / "run.pt", "device": "cpu"}
+    training.fit(made[0], images, epochs=1, **settings)
+    assert len(training.fit(made[1], images, epochs=2, **settings, resume=True)) == 2
+    with pytest.raises(ValueError, match="fixed weights was"):
+        training.fit(made[2], images, epochs=3, **settings, resume=True)

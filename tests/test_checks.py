@@ -347,3 +347,204 @@ def test_what_is_no_tensor_is_told_how_it_becomes_one(value, words):
         with pytest.raises(ValueError, match="expected") as error:
             check(value)
         assert words in str(error.value) or isinstance(value, list)
+
+
+# Both sides of every bound, and what is said there
+
+
+@pytest.mark.parametrize("value", [0, -3, 2.0, "2", True, None])
+def test_only_of_a_number_that_is_too_large_is_it_said_how_large_one_may_be(value):
+    with pytest.raises(ValueError, match=r"expected a whole number of at least 1$"):
+        checks.whole("n", value)
+
+
+def test_one_size_is_enough_unless_told_otherwise_and_none_is_not():
+    assert checks.wholes("widths", [5]) == (5,)
+    with pytest.raises(ValueError, match="expected at least one whole number above 0"):
+        checks.wholes("widths", [])
+
+
+@pytest.mark.parametrize(
+    ("value", "there", "expected"),
+    [
+        ("auto", 2, "cuda:1"),
+        ("cuda", 2, "cuda:1"),  # the current one
+        ("cuda:0", 2, "cuda:0"),
+        ("cuda:1", 2, "cuda:1"),
+        ("cuda:2", 2, "finds 2 CUDA devices"),
+        ("cuda:0", 1, "cuda:0"),
+        ("cuda:1", 1, "finds 1 CUDA devices"),
+        ("cuda", 0, "finds 0 CUDA devices"),
+        ("cuda:0", 0, "finds 0 CUDA devices"),
+        ("auto", 0, "cpu"),
+        ("cpu", 2, "cpu"),
+    ],
+)
+def test_a_gpu_is_found_where_there_is_one(value, there, expected, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: there > 0)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: there or 7)  # what a broken driver says is not asked
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 1)
+    if expected.startswith("finds"):
+        with pytest.raises(ValueError, match=expected):
+            checks.device(value)
+    else:
+        assert checks.device(value) == torch.device(expected)
+
+
+def test_images_are_those_of_mnist_unless_told_otherwise():
+    images = torch.rand(2, 1, 28, 28)
+    assert checks.images(images) is images
+    with pytest.raises(ValueError, match=r"expected a float32 tensor of shape \(N, 1, 28, 28\)"):
+        checks.images(images[..., 1:])
+
+
+def test_an_image_of_one_pixel_is_one_and_a_shape_may_be_a_list():
+    for images, shape in ((torch.ones(1, 1, 1, 1), (1, 1, 1)), (torch.zeros(2, 3, 4, 5), [3, 4, 5])):
+        assert checks.images(images, shape) is images
+
+
+def test_pictures_with_a_nan_are_counted_and_not_their_pixels():
+    images = torch.rand(5, 3, 4, 6)
+    images[1, 0, 2, 3] = images[1, 2, 0, 0] = images[4, 1, 1, 1] = math.nan
+    with pytest.raises(ValueError, match="got NaN pixels in 2 of 5 images"):
+        checks.images(images, (3, 4, 6))
+
+
+@pytest.mark.parametrize(
+    ("ends", "advice"),
+    [
+        ((0, 255), "divide by 255"),
+        ((0, 2), "divide by 255"),
+        ((0, 256), "rescale or clamp them"),
+        ((0, 1.5), "rescale or clamp them"),
+        ((-1, 100), "rescale or clamp them"),
+        ((-1, 0.5), "rescale or clamp them"),
+    ],
+)
+def test_only_what_can_be_grey_levels_is_to_be_divided_by_255(ends, advice):
+    images = torch.linspace(*ends, 60).reshape(1, 3, 4, 5)
+    with pytest.raises(ValueError, match=f"; {advice}(: images / 255)?$"):
+        checks.images(images, (3, 4, 5))
+
+
+def test_black_and_white_of_another_type_is_on_the_right_scale():
+    for dtype in (torch.float64, torch.uint8, torch.bool):
+        images = (torch.arange(60) % 2).to(dtype).reshape(1, 3, 4, 5)
+        with pytest.raises(ValueError, match=r"got images of dtype \S+, expected .*; call .float\(\) first: images.f"):
+            checks.images(images, (3, 4, 5))
+
+
+@pytest.mark.parametrize(
+    ("given", "shape", "advice"),
+    [
+        ((5,), (1,), "crop or resize them first"),
+        ((2, 20), (4, 5), r"reshape them: images.reshape\(-1, 4, 5\)$"),
+        ((2, 40), (2, 4, 5), "if each row holds all of its first colour"),
+        ((2, 20), (1, 4, 5), "reshape them"),
+    ],
+)
+def test_what_is_advised_depends_on_what_an_image_is(given, shape, advice):
+    with pytest.raises(ValueError, match=f"; {advice}"):
+        checks.images(torch.rand(given), shape)
+
+
+@pytest.mark.parametrize(
+    ("codes", "latent_dim", "message"),
+    [
+        (torch.zeros(3, 5), None, None),
+        (torch.zeros(1, 2), 2, None),
+        (torch.zeros(5), None, "add a batch dimension"),
+        (torch.zeros(2, 3, 4), None, "flatten them$"),
+        (torch.zeros(3), 2, "this model's code has 2 numbers per image$"),
+        (torch.zeros(2, 4), 2, "this model's code has 2 numbers per image$"),
+        (torch.zeros(2, 2, 2), 2, "this model's code has 2 numbers per image$"),
+        (torch.zeros(2, 3, 4), 2, "this model's code has 2 numbers per image$"),
+        (torch.tensor([[0.0, math.nan], [0.0, 0.0]]), 2, "NaN or infinity"),
+    ],
+)
+def test_codes_are_rows_of_as_many_numbers_as_the_model_has_or_of_any(codes, latent_dim, message):
+    if message is None:
+        assert checks.codes(codes, latent_dim) is codes
+    else:
+        with pytest.raises(ValueError, match=message):
+            checks.codes(codes, latent_dim)
+
+
+def test_what_is_alone_may_be_one_number_and_what_is_no_tensor_is_left_to_the_next_check():
+    one, no_tensor = torch.zeros(1), [0.5]
+    assert checks.alone((one,), "images") is one
+    assert checks.alone((no_tensor,), "images") is no_tensor
+
+
+def test_labels_of_no_rows_are_labels_and_one_label_must_be_repeated():
+    nothing = torch.zeros(0, dtype=torch.int64)
+    assert checks.labels(nothing, 0, 4) is nothing
+    with pytest.raises(ValueError, match=r"; to give all rows one label, use torch.full\(\(N,\), label\)$"):
+        checks.labels(torch.tensor(2), 3, 4)
+    with pytest.raises(ValueError, match="got labels from 1 to 4, expected one label from 0 to 3"):
+        checks.labels(torch.tensor([1, 4, 2]), 3, 4)
+
+
+@pytest.mark.parametrize(
+    ("symbols", "message"),
+    [
+        (torch.tensor([[0, 7, 3], [1, 2, 3]]), None),
+        (torch.zeros(0, 3, dtype=torch.int64), None),
+        ([[0, 7, 3]], "got list, expected int64 symbols"),
+        (torch.zeros(2, 3), r"got symbols of dtype torch.float32.*\.long\(\)"),
+        (torch.tensor([0, 7, 3]), r"add a batch dimension with symbols\[None\]$"),
+        (torch.tensor([[0, 7]]), "see model.positions$"),
+        (torch.zeros(3, 3, 3, dtype=torch.int64), "see model.positions$"),
+        (torch.tensor([[0, 8, 3]]), "got symbols from 0 to 8, expected .* from 0 to 7"),
+        (torch.tensor([[-1, 7, 3]]), "got symbols from -1 to 7"),
+    ],
+)
+def test_symbols_are_whole_numbers_below_the_size_of_the_codebook(symbols, message):
+    if message is None:
+        assert checks.symbols(symbols, 3, 8) is symbols
+    else:
+        with pytest.raises(ValueError, match=message):
+            checks.symbols(symbols, 3, 8)
+
+
+@pytest.mark.parametrize(("shape", "dims"), [("(N,)", 1), ("(N, k)", 2), ("(N, C, H, W)", 4), (None, None)])
+def test_numbers_have_as_many_dimensions_as_are_named(shape, dims):
+    for count in range(6):
+        values = torch.ones((2,) * count)
+        if dims is None or count == dims:
+            assert checks.numbers("codes", values, shape) is values
+        else:
+            with pytest.raises(ValueError, match=r"got codes of shape \(.*\), expected codes of shape \(N"):
+                checks.numbers("codes", values, shape)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (torch.ones(1), None),
+        ([1.0], "got list as codes, expected finite floating-point codes"),
+        (torch.ones(2, dtype=torch.uint8), r"use .float\(\) / 255$"),
+        (torch.ones(2, dtype=torch.int64), r"call .float\(\)$"),
+        (torch.ones(0, 3), r"got codes of shape \(0, 3\)"),
+        (torch.tensor([1.0, math.nan, 2.0]), "got codes with NaN or infinity"),
+    ],
+)
+def test_numbers_are_finite_and_at_least_one(values, message):
+    if message is None:
+        assert checks.numbers("codes", values) is values
+    else:
+        with pytest.raises(ValueError, match=message):
+            checks.numbers("codes", values)
+
+
+@pytest.mark.parametrize(
+    ("ends", "fits"),
+    [((0.0, 1.0), True), ((0.0, 2.0), True), ((0.0, 2.01), False), ((0.5, 200.0), False), ((-0.1, 3.0), True)],
+)
+def test_grey_levels_may_leave_their_range_a_little_or_to_both_sides(ends, fits):
+    images = torch.tensor(ends, requires_grad=True)
+    if fits:
+        assert checks.grey("images", images) is images
+    else:
+        with pytest.raises(ValueError, match=rf"got images from {ends[0]:g} to {ends[1]:g}, .*; divide by 255"):
+            checks.grey("images", images)

@@ -716,3 +716,90 @@ def test_images_of_another_shape_than_those_counted_are_an_error():
 def test_position_frequencies_count_a_tenth_of_each_level_before_any_image():
     p = coding.position_frequencies(torch.zeros(2, 1, 1, 1))
     assert p[0, 0] == pytest.approx(2.1 / 27.6)
+
+
+# What each setting of a compressor is worth, and the last place inside a limit
+
+
+def test_each_compressor_runs_at_its_strongest_setting_on_images_one_below_the_other(digits):
+    images = digits.test_images[:60, :, :, 2:25]  # no squares
+    tall = np.concatenate(list(coding.grey_levels(images)[:, 0].numpy()))
+    found = {}
+    for name, settings in (("png", {"optimize": True}), ("webp", {"lossless": True, "quality": 100})):
+        file = io.BytesIO()
+        Image.fromarray(tall).save(file, name, **settings)
+        found[name] = len(file.getvalue())
+    stream = tall.tobytes()
+    found |= {"zlib": len(zlib.compress(stream, 9)), "bz2": len(bz2.compress(stream, 9))}
+    found["lzma"] = len(lzma.compress(stream, preset=9 | lzma.PRESET_EXTREME))
+    assert found["lzma"] < len(lzma.compress(stream, preset=9))
+    for method, size in found.items():
+        assert coding.compressed_size(images, method) == 8 * size / 60, method
+
+
+def test_a_picture_of_just_as_many_rows_as_webp_takes_is_packed():
+    assert coding.compressed_size(torch.zeros(127, 1, 129, 1), "webp") > 0  # 16,383 rows
+    with pytest.raises(ValueError, match="got 16,384 rows of pixels, expected at most 16,383 for WebP"):
+        coding.compressed_size(torch.zeros(128, 1, 128, 1), "webp")
+    assert coding.compressed_size(torch.zeros(128, 1, 128, 1), "png") > 0
+
+
+def test_pictures_at_their_best_are_the_smallest_of_six_mosaics():
+    images = binary(50, 12, 20, white=0.2)
+    mosaics = [compressors._mosaic(each) for each in compressors._layouts(black_and_white(images))]
+    best = coding.best_compressed_sizes(images)
+    for name in ("png", "webp"):
+        sizes = [len(compressors.COMPRESSORS[name](mosaic)) for mosaic in mosaics]
+        assert best[name] == 8 * min(sizes) / 50 < 8 * max(sizes) / 50
+
+
+@pytest.mark.parametrize("far", [2.0**62, -(2.0**62), 6e18, -6e18, 1e30, math.inf])
+def test_one_number_too_far_out_among_others_is_refused_in_either_set(far):
+    rows = torch.zeros(5, 2, dtype=torch.float64)
+    rows[3, 1] = far
+    for train, test in ((rows, ROWS), (ROWS, rows)):
+        with pytest.raises(ValueError, match=r"got a row with .*, expected finite numbers below 2⁶² steps of 1"):
+            coding.quantized_cost(train, test, 1.0)
+    rows[3, 1] = math.copysign(2.0**62 - 1024, far)
+    assert math.isfinite(coding.quantized_cost(rows, ROWS, 1.0))
+
+
+def test_among_millions_of_bins_each_row_counts_by_itself():
+    rows = torch.tensor([[-5.0]] * 9 + [[1e7]], dtype=torch.float64)
+    total = 10 + 1e-9 * (10**7 + 6)
+    by_hand = 0.9 * math.log2(total / 9) + 0.1 * math.log2(total / 1)
+    assert coding.quantized_cost(rows, rows, 1.0, smoothing=1e-9) == pytest.approx(by_hand)
+
+
+def test_blocks_are_numbered_row_by_row_without_a_gap():
+    assert compressors._blocks((3, 5), 2).tolist() == [[0, 0, 1, 1, 2], [0, 0, 1, 1, 2], [3, 3, 4, 4, 5]]
+    assert compressors._blocks((3, 5), 1).tolist() == np.arange(15).reshape(3, 5).tolist()
+    assert not compressors._blocks((3, 5), None).any()
+
+
+def test_the_most_contexts_are_two_to_the_24(monkeypatch):
+    monkeypatch.setattr(compressors, "_context_counts", lambda *given: np.ones((1, 2)))
+    assert coding.context_cost(binary(2), binary(2), 20, block=1) > 0  # 16 · 2²⁰
+    with pytest.raises(ValueError, match="got 17,825,792 contexts, expected at most 16,777,216"):
+        coding.context_cost(binary(2, 1, 17), binary(2, 1, 17), 20, block=1)
+
+
+def test_there_are_256_grey_levels_unless_told_otherwise_and_a_single_symbol_can_be_counted():
+    assert coding.frequencies(torch.tensor([7])).tolist() == [float(level == 7) for level in range(256)]
+    with pytest.raises(ValueError, match="got symbols from 256 to 256, expected 0 to 255"):
+        coding.frequencies(torch.tensor([256]))
+    assert coding.frequencies(torch.tensor([2]), 3).tolist() == [0, 0, 1]
+
+
+def test_probabilities_may_be_fractions_and_off_by_less_than_a_millionth():
+    assert coding.entropy([Fraction(1, 2), Fraction(1, 4), Fraction(1, 4)]) == 1.5
+    for off in (9e-7, -9e-7):
+        assert coding.entropy([0.5, 0.5 + off]) == pytest.approx(1, abs=1e-5)
+    for off in (1.5e-6, -1.5e-6):
+        with pytest.raises(ValueError, match="expected probabilities that sum to 1"):
+            coding.entropy([0.5, 0.5 + off])
+
+
+def test_a_code_without_a_place_for_one_of_the_symbols_costs_infinity_without_a_warning(recwarn):
+    assert coding.cross_entropy([0.5, 0.25, 0.25], [0.5, 0.5, 0.0]) == math.inf
+    assert not recwarn.list

@@ -297,3 +297,17 @@ def test_what_makes_no_network_is_an_error(build, wrong, message):
 def test_a_kernel_smaller_than_the_stride_is_an_error(kernel):
     with pytest.raises(ValueError, match="whole number of at least 2"):
         models.TransposedConvAutoencoder(kernel=kernel)
+
+
+def test_a_kernel_as_large_as_the_stride_is_enough():
+    model = models.TransposedConvAutoencoder((2, 3), latent_dim=2, kernel=2, image_shape=(1, 8, 8))
+    assert model(torch.rand(2, 1, 8, 8)).shape == (2, 1, 8, 8)
+    with pytest.raises(ValueError, match="got kernel=1, expected a whole number of at least 2"):
+        models.convolutional((2, 3), kernel=1)
+
+
+@pytest.mark.parametrize("shape", [(1, 4, 40), (1, 40, 4)])
+def test_the_shorter_side_decides_how_many_layers_there_may_be(shape):
+    assert models.ConvAutoencoder((2,), latent_dim=2, image_shape=shape)(torch.rand(1, *shape)).shape == (1, *shape)
+    with pytest.raises(ValueError, match="got 2 layers, which leave maps of one pixel"):
+        models.ConvAutoencoder((2, 2), latent_dim=2, image_shape=shape)

@@ -24,6 +24,7 @@ from matplotlib.font_manager import findfont
 from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
 from sklearn.neighbors import KNeighborsClassifier
 from torch.nn.functional import interpolate, normalize
 
@@ -1001,3 +1002,201 @@ def test_the_warning_says_why_nothing_was_found(tmp_path, no_data, monkeypatch, 
     monkeypatch.setenv("AECOURSE_DATA", str(tmp_path / named))
     with pytest.warns(UserWarning, match=rf"{named}, {fault}\).*What went wrong: {DEAD}.*refused"):
         data.load("mnist")
+
+
+# Where files may lie, and what a reader is told
+
+
+@pytest.mark.parametrize(
+    ("folder", "expected"),
+    [
+        ("/one/two/three/A/b", ["/one/two/three/A/b", "/one/two/three"]),
+        ("/one/two/three/A", ["/one/two/three/A", "/one/two/three"]),
+        ("/one/two/three", ["/one/two/three"]),
+        ("/one/two/three/b", ["/one/two/three/b"]),
+        ("/one/two/three/A/b/file", ["/one/two/three/A/b/file"]),
+        ("A/b", ["A/b", "<here>"]),
+        (".", ["."]),
+    ],
+)
+def test_files_are_looked_for_above_the_folder_if_that_is_a_part_of_their_path(folder, expected):
+    places = [Path.cwd() if place == "<here>" else Path(place) for place in expected]
+    assert data.fetch._roots(Path(folder), [File("A/b/file", "", ())]) == places
+
+
+def test_the_folder_may_be_the_one_where_one_stands(tmp_path, monkeypatch):
+    (tmp_path / "A" / "b").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "A" / "b")
+    assert data.fetch._roots(Path("."), [File("A/b/file", "", ())]) == [Path("."), tmp_path]
+
+
+def test_of_what_went_wrong_four_hundred_letters_are_shown(cache, monkeypatch):
+    def failing(files, cache):
+        raise RuntimeError("a " * 1000)
+
+    monkeypatch.setattr(data.fetch, "_download", failing)
+    with pytest.warns(UserWarning, match="What went wrong: ") as caught:
+        data.load()
+    said = str(caught[0].message).split("What went wrong: ")[1]
+    assert said.endswith("a …")
+    assert 390 < len(said) <= 400
+
+
+def test_one_packed_file_among_none_is_as_good_as_none(cache, tmp_path, monkeypatch):
+    packed = tmp_path / "mine" / "MNIST" / "raw"
+    packed.mkdir(parents=True)
+    (packed / f"{NAMES[0]}.gz").write_bytes(gzip.compress(FILES[NAMES[0]]))
+    monkeypatch.setenv("AECOURSE_DATA", str(tmp_path / "mine"))
+    dataset, message = load_with_one_warning()
+    assert dataset.name == "digits"
+    assert message.startswith("found no files of MNIST in the folder in $AECOURSE_DATA")
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_a_folder_is_one_that_may_be_opened_and_listed(tmp_path, monkeypatch, allowed):
+    asked = []
+    monkeypatch.setattr(os, "access", lambda path, mode: asked.append((path, mode)) or allowed)
+    assert data.fetch._fault(tmp_path) == ("" if allowed else ", which may not be read")
+    assert asked == [(tmp_path, os.R_OK | os.X_OK)]
+
+
+def test_what_goes_into_the_cache_is_made_beside_it_and_may_be_read_by_all_and_written_by_its_owner(tmp_path):
+    def make(folder):
+        places.append(Path(folder).parent)
+        (Path(folder) / "one" / "two").mkdir(parents=True)
+        for name in ("a", "one/b", "one/two/c"):
+            (Path(folder) / name).write_text(name)
+            (Path(folder) / name).chmod(0o600)
+        return ["made"]
+
+    places, cache = [], tmp_path / "to be" / "made"
+    assert data.fetch._into(cache, make) == ["made"]
+    assert places == [cache]  # only within one file system a move is atomic
+    assert {path.relative_to(cache).as_posix(): path.read_text() for path in files_in(cache)} == {
+        name: name for name in ("a", "one/b", "one/two/c")
+    }
+    assert {path.stat().st_mode & 0o777 for path in files_in(cache)} == {0o644}
+    assert sorted(os.listdir(cache)) == ["a", "one"]
+
+
+def test_the_hosts_of_a_download_are_each_named_once_in_the_order_of_the_alphabet(cache, monkeypatch):
+    hosts = {name: host for name, host in zip(NAMES, ["d.org", "b.org", "d.org", "a.org"], strict=True)}
+    monkeypatch.setattr(data.fetch, "_retrieve", lambda file, folder: hosts[Path(file.path).name])
+    assert data.fetch._download(data.digits.FILES, cache) == ["a.org", "b.org", "d.org"]
+
+
+def test_a_person_who_waits_sees_a_download_grow_in_parts_of_64_kib(cache, mirror, monkeypatch):
+    class Bar(contextlib.nullcontext):
+        total, unit_scale = None, False
+
+        def __enter__(self):
+            return self
+
+        def update(self, count):
+            self.counts.append(count)
+
+        def reset(self):
+            self.counts.append("again")
+
+        def close(self):
+            self.scaled = self.unit_scale
+
+    content = np.random.default_rng(0).bytes(200_000)
+    (mirror.folder / "large").write_bytes(content)
+    file = File("some/large", hashlib.sha256(content).hexdigest(), (f"{mirror.url}large",))
+    bar = Bar()
+    bar.counts = []
+    monkeypatch.setattr(data.fetch, "progress_bar", lambda total, unit: bar)
+    data.fetch.fetch("something large", [file])
+    assert bar.counts == [2**16] * 4 + ["again", 200_000]
+    assert bar.total == 200_000
+    assert bar.scaled
+    assert (cache / "some" / "large").read_bytes() == content
+
+
+def test_a_file_that_is_itself_packed_stays_so_where_its_address_does_not_end_in_gz(cache, mirror):
+    content = gzip.compress(b"packed as it should be", mtime=0)
+    (mirror.folder / "packed").write_bytes(content)
+    file = File("packed", hashlib.sha256(content).hexdigest(), (f"{mirror.url}packed",))
+    folder, _ = data.fetch.fetch("something packed", [file])
+    assert (folder / "packed").read_bytes() == content
+
+
+def test_the_labels_of_the_digits_are_int64_whatever_whole_numbers_scikit_learn_has(digits, monkeypatch):
+    original = load_digits()
+    original.target = original.target.astype(np.int32)
+    monkeypatch.setattr("sklearn.datasets.load_digits", lambda: original)
+    again = data.load("digits")
+    assert again.train_labels.dtype == again.test_labels.dtype == torch.int64
+    assert torch.equal(again.test_labels, digits.test_labels)
+
+
+def test_the_split_of_the_digits_is_scikit_learns_of_seed_0(digits):
+    target = load_digits().target
+    train, test = train_test_split(target, test_size=360, random_state=0, stratify=target)
+    assert digits.train_labels.tolist() == train.tolist()
+    assert digits.test_labels.tolist() == test.tolist()
+
+
+def test_a_stray_picture_beside_a_single_subfolder_is_an_error(pictures):
+    shutil.rmtree(pictures / "blues")
+    shutil.copy(pictures / "reds" / "0.png", pictures / "a stray.png")
+    with pytest.raises(ValueError, match=r"got .*a stray.png beside subfolders of pictures"):
+        data.load_folder(pictures)
+
+
+def test_the_split_does_not_depend_on_the_order_in_which_a_system_lists_files(pictures, monkeypatch):
+    first, rglob = data.load_folder(pictures), Path.rglob
+    monkeypatch.setattr(Path, "rglob", lambda folder, pattern: reversed(sorted(rglob(folder, pattern))))
+    again = data.load_folder(pictures)
+    assert torch.equal(first.test_images, again.test_images)
+    assert torch.equal(first.train_labels, again.train_labels)
+
+
+@pytest.mark.parametrize(
+    ("levels", "read"),
+    [
+        ([0, 257 * 100 - 50, 65535], [0, 100, 255]),  # rounded, not cut off
+        ([0, 65535, 1], [0, 255, 0]),
+        ([0, 65536, 1], None),
+        ([-1, 300, 5], None),
+    ],
+)
+def test_grey_of_32_bits_is_read_on_the_scale_of_16_or_not_at_all(tmp_path, levels, read):
+    for name in ("a", "b"):
+        Image.fromarray(np.array([levels], dtype=np.int32)).save(tmp_path / f"{name}.tif")
+    if read is None:
+        with (
+            pytest.warns(UserWarning, match=rf"pixels from {min(levels)} to {max(levels)}, whose white is unknown"),
+            pytest.raises(ValueError, match="got 0 pictures that can be read"),
+        ):
+            data.load_folder(tmp_path)
+    else:
+        images = data.load_folder(tmp_path, mode="L").train_images
+        assert (images[0, 0, 0] * 255).round().tolist() == read
+
+
+@pytest.mark.parametrize("shape", [(1, 28, 3), (1, 28, 4), (3, 9, 5), (5, 6, 5), (6, 8, 5), (4, 6, 3)])
+def test_narrow_images_and_ones_of_many_channels_can_be_turned(shape):
+    image = torch.rand(shape, generator=torch.Generator().manual_seed(2))
+    torch.testing.assert_close(data.rotations(image, [180])[0], image.flip(1, 2), atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("shape", [(28, 27, 3), (28, 27, 4), (5, 8, 3), (28, 27, 1)])
+def test_an_image_whose_colours_stand_last_is_not_turned(shape):
+    with pytest.raises(ValueError, match=r"use images\[0\].permute\(2, 0, 1\)$"):
+        data.rotations(torch.zeros(shape), [0])
+
+
+def test_an_image_without_a_channel_is_told_to_add_one():
+    with pytest.raises(
+        ValueError, match=r"got images of shape \(28, 28\).*add a channel dimension with image\[None\]$"
+    ):
+        data.rotations(torch.zeros(28, 28), [0])
+
+
+def test_what_is_white_is_no_whiter_when_it_is_turned():
+    for height, width in ((28, 28), (23, 31)):
+        turned = data.rotations(torch.ones(1, height, width), np.linspace(0, 360, 100))
+        assert turned.max() == 1
+        assert turned.min() == 0

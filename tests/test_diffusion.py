@@ -147,3 +147,43 @@ def test_codes_that_still_carry_a_gradient_can_be_learnt_from():
     assert not model.spread.requires_grad
     for _ in range(2):
         model.loss(codes.detach())["total"].backward()
+
+
+def test_the_mean_and_the_spread_are_those_of_each_dimension_and_two_codes_are_enough():
+    model = models.LatentDiffusion(torch.tensor([[1.0, 10.0], [3.0, 70.0]]))
+    torch.testing.assert_close(model.mean, torch.tensor([2.0, 40.0]))
+    torch.testing.assert_close(model.spread, torch.tensor([1.0, 30.0]) * math.sqrt(2))
+    for bad in (torch.tensor([[1.0, 5.0], [3.0, 5.0]]), torch.tensor([[3e38, 5.0], [-3e38, 6.0]])):
+        with pytest.raises(ValueError, match="a dimension is constant or its spread infinite"):
+            models.LatentDiffusion(bad)
+    assert models.LatentDiffusion(CODES, widths=(8,)).network[0].out_features == 8
+
+
+def test_the_network_is_shown_the_mixture_and_four_waves_of_the_angle():
+    model = models.LatentDiffusion(CODES, widths=(8,))
+    mixed, angle = CODES[:3], torch.tensor([[0.0], [0.4], [1.5]])
+    waves = [wave(k * angle) for wave in (torch.sin, torch.cos) for k in (1, 2, 3, 4)]
+    torch.testing.assert_close(model.velocity(mixed, angle), model.network(torch.cat([mixed, *waves], 1)))
+
+
+def test_the_loss_is_the_squared_length_of_what_is_missing_of_the_velocity(monkeypatch):
+    shares, noise = torch.rand(50, 1), torch.randn(50, 2)
+    monkeypatch.setattr(torch, "rand", lambda *shape, **rest: shares)
+    monkeypatch.setattr(torch, "randn_like", lambda like: noise)
+    angle, z = math.pi / 2 * shares, (CODES - CODES.mean(0)) / CODES.std(0)
+    wanted = (angle.cos() * noise - angle.sin() * z).square().sum(1).mean()
+    assert Known(CODES).loss(CODES)["total"].item() == pytest.approx(wanted.item(), rel=1e-5)
+    seen = []
+    model = models.LatentDiffusion(CODES, widths=(8,))
+    monkeypatch.setattr(model, "velocity", lambda *given: seen.extend(given) or torch.zeros(50, 2))
+    model.loss(CODES)
+    torch.testing.assert_close(seen[0], angle.cos() * z + angle.sin() * noise)
+    torch.testing.assert_close(seen[1], angle)
+
+
+def test_a_draw_takes_50_steps_from_pure_noise_unless_told_otherwise(monkeypatch):
+    model, angles = models.LatentDiffusion(CODES, widths=(8,)), []
+    monkeypatch.setattr(model, "velocity", lambda z, angle: angles.append(angle) or torch.zeros_like(z))
+    model.sample(3)
+    torch.testing.assert_close(torch.stack(angles)[:, 2, 0], math.pi / 2 * (1 - torch.arange(50) / 50))
+    assert angles[0].shape == (3, 1)

@@ -579,3 +579,20 @@ def test_a_pair_learns_at_the_rate_of_every_other_model_unless_told_otherwise(im
 
 def test_a_critic_measures_squares_and_no_surprise():
     assert critic().reconstruction == "squared_error"
+
+
+def test_two_codes_pull_away_from_each_other():
+    codes = torch.tensor([[3.0, 0.0, 0.0], [2.0, 0.0, 2.0]])
+    assert models.pulling_away(codes).item() == pytest.approx(1 / 2)  # the cosine of an eighth turn, squared
+    with pytest.raises(ValueError, match=r"got codes of shape \(2, 3, 4\), expected \(N, latent_dim\)"):
+        models.pulling_away(torch.ones(2, 3, 4))
+
+
+def test_a_generator_may_have_a_single_layer_and_its_code_any_size():
+    made = models.EBGAN(critic(), (5, 16))
+    assert [type(layer) for layer in made.generator] == [nn.Linear]
+    assert made.latent_dim == 5
+    assert made.sample(3).shape == (3, *SHAPE)
+    for widths in ((16, 5), (5, 16, 8), (5, 8, 8)):
+        with pytest.raises(ValueError, match=f"got widths that end with {widths[-1]}, expected 16"):
+            models.EBGAN(critic(), widths)

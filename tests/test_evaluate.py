@@ -639,3 +639,225 @@ def test_a_classic_dictionary_comes_from_its_seed_alone():
     first, again, other = (evaluate.classic_dictionary(points, 4, seed=seed) for seed in (0, 0, 1))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
+
+
+# Images that are no squares, and the ends of each range
+
+
+@pytest.mark.parametrize("measure", [evaluate.squared_errors, evaluate.psnr, ERRORS["hidden_errors"]])
+def test_the_message_says_which_of_the_two_is_at_fault(measure, random):
+    good = torch.rand(6, 1, 8, 8, generator=random)
+    with pytest.raises(ValueError, match="got images with NaN"):
+        measure(good / 0 * 0, good)
+    with pytest.raises(ValueError, match="got reconstructions with NaN"):
+        measure(good, good / 0 * 0)
+    for name, pair in (("key", (good / 0, good)), ("found", (good, good / 0))):
+        with pytest.raises(ValueError, match=f"got {name} points with NaN"):
+            evaluate.correct_points(*(each[..., :2] for each in pair), within=1)
+
+
+def test_psnr_adds_up_many_pixels_in_double_precision(random):
+    images, restored = torch.rand(2, 50, 1, 40, 60, generator=random)
+    squares = (images - restored).square().double().numpy()
+    assert evaluate.psnr(images, restored) == pytest.approx(-10 * math.log10(squares.mean()), rel=1e-13)
+
+
+@pytest.mark.parametrize("height", [9, 12])
+def test_the_slant_is_the_slope_of_the_weighted_regression_of_columns_on_rows(height, random):
+    images = torch.rand(4, 1, height, 10, generator=random) ** 3
+    rows, columns = np.mgrid[height:0:-1, 0:10]
+    for image, found in zip(images[:, 0].double().numpy(), evaluate.slant(images).tolist(), strict=True):
+        slope, _ = np.polyfit(rows.ravel(), columns.ravel(), 1, w=np.sqrt(image.ravel()))
+        assert found == pytest.approx(slope, abs=1e-5)
+    torch.testing.assert_close(evaluate.ink(images), torch.stack([image.sum() for image in images]))
+
+
+@pytest.mark.parametrize("measure", [evaluate.ink, evaluate.slant])
+@pytest.mark.parametrize("shape", [(2, 1, 9), (1, 3, 9, 12), (1, 9, 12), (3, 1, 2, 9, 12)])
+def test_a_single_colour_image_and_tensors_of_other_dimensions_have_no_strokes(measure, shape):
+    with pytest.raises(ValueError, match=r"expected \(N, 1, H, W\)"):
+        measure(torch.zeros(shape))
+
+
+def test_a_checkerboard_is_as_strong_in_the_negative_and_in_images_that_are_no_squares(random):
+    images = torch.rand(3, 2, 6, 10, generator=random)
+    means = [[image[:, i::2, j::2].mean().item() for i in (0, 1) for j in (0, 1)] for image in images]
+    expected = [np.std(each) / np.mean(each) for each in means]
+    for sign in (1, -1):
+        assert evaluate.checkerboard(sign * images).tolist() == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("size", [(5, 40), (40, 5)])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_an_image_may_be_moved_by_all_but_one_of_its_pixels(size, sign, random):
+    images = 0.1 + 0.9 * torch.rand(2, 1, *size, generator=random)
+    height, width = size
+    for right, down in ((width - 1, 0), (0, height - 1), (1, height - 1), (width - 1, 1)):
+        right, down = sign * right, sign * down
+        expected = torch.zeros_like(images)
+        for y, x in itertools.product(range(height), range(width)):
+            if 0 <= y - down < height and 0 <= x - right < width:
+                expected[..., y, x] = images[..., y - down, x - right]
+        assert torch.equal(evaluate.shift(images, right, down), expected)
+    for right, down in ((width, 0), (0, height)):
+        with pytest.raises(ValueError, match=f"expected less than the image's {width} × {height} pixels"):
+            evaluate.shift(images, sign * right, sign * down)
+
+
+def test_the_linear_map_is_cut_to_grey_levels_and_maps_as_many_images_as_come():
+    given = torch.linspace(0.4, 0.6, 21).reshape(21, 1, 1, 1)
+    ends = torch.tensor([0.0, 0.5, 1.0]).reshape(3, 1, 1, 1)
+    mapped = evaluate.linear_map(given, 5 * (given - 0.4), ends, strength=1e-6)
+    assert mapped.flatten().tolist() == pytest.approx([0, 0.5, 1], abs=1e-4)
+
+
+def test_the_linear_map_costs_ten_times_the_squared_weights_unless_told_otherwise(random):
+    given, wanted = torch.rand(2, 30, 1, 2, 2, generator=random)
+    found = {strength: evaluate.linear_map(given, wanted, given, strength=strength) for strength in (10.0, 20.0)}
+    assert torch.equal(evaluate.linear_map(given, wanted, given), found[10.0])
+    assert not torch.allclose(found[10.0], found[20.0], atol=1e-3)
+
+
+def test_multiplications_are_counted_without_a_word(capsys):
+    assert evaluate.multiply_adds(models.DenseAutoencoder((25, 3), image_shape=(1, 5, 5))) == 2 * 25 * 3
+    assert capsys.readouterr().out == ""
+
+
+# What a code holds, at the ends of each range
+
+
+def test_principal_keeps_64_components_unless_told_otherwise_and_codes_with_all_of_them(random):
+    images = torch.rand(70, 1, 9, 9, generator=random)
+    principal = evaluate.Principal(images)
+    assert principal.directions.shape == (64, 81)
+    assert principal.encode(images).shape == (70, 64)
+    assert principal.encode(images, 3).shape == (70, 3)
+
+
+def test_the_covariance_is_diagonalised_up_to_a_thousand_pixels_or_as_many_as_there_are_images(monkeypatch):
+    solvers = []
+
+    class Fake:
+        def __init__(self, kept, svd_solver):
+            solvers.append(svd_solver)
+
+        def fit(self, rows):
+            return self
+
+    monkeypatch.setattr(evaluate.latents, "PCA", Fake)
+    for count, pixels in ((3, 1000), (3, 1001), (1001, 1001), (1001, 1002)):
+        evaluate.Principal(torch.zeros(count, 1, 1, pixels), 2)
+    assert solvers == ["covariance_eigh", "full", "covariance_eigh", "full"]
+
+
+def test_ten_neighbours_vote_unless_told_otherwise_in_two_parts_at_least(random):
+    points, labels = _blobs(random, distance=0.7)
+    found = {neighbours: evaluate.knn_accuracy(points, labels, neighbours=neighbours) for neighbours in (9, 10, 11)}
+    assert evaluate.knn_accuracy(points, labels) == found[10]
+    assert len(set(found.values())) == 3
+    assert 0.3 < evaluate.knn_accuracy(points, labels, folds=2) < 1
+
+
+def test_two_points_are_neighbours_and_one_reference_is_the_nearest():
+    angles = torch.tensor([5.0, 730.0])
+    assert evaluate.neighbour_turn(torch.tensor([[0.0], [1.0]]), angles).tolist() == pytest.approx([5, 5])
+    assert evaluate.nearest_distance(torch.tensor([[0.0], [3.0]]), torch.tensor([[1.0]])).tolist() == [1, 2]
+
+
+def test_points_of_a_grid_share_their_numbers_but_do_not_coincide():
+    grid = torch.cartesian_prod(*[torch.arange(6.0)] * 2)
+    assert 1 < evaluate.intrinsic_dimension(grid, neighbours=12) < 4
+
+
+def test_a_probe_may_see_all_points_of_a_class_and_none_twice(random, monkeypatch):
+    points, labels = _blobs(random, count=8)
+    seen, fit = [], LogisticRegression.fit
+    monkeypatch.setattr(LogisticRegression, "fit", lambda self, x, y: (seen.append(x), fit(self, x, y))[1])
+    evaluate.probe_accuracy(points, labels, points, labels, per_class=8)
+    assert len(np.unique(seen[0], axis=0)) == 24
+
+
+def test_two_images_may_tell_of_a_factor_and_one_factor_of_one_value_is_too_many():
+    two = torch.tensor([[0.0], [1.0]])
+    assert evaluate.factor_information(two, two, bins=2).item() == pytest.approx(1)
+    with pytest.raises(ValueError, match="got a factor with only one value"):
+        evaluate.factor_information(two, torch.cat([two, torch.ones(2, 1)], 1))
+    with pytest.raises(ValueError, match=r"the same N of at least 2"):
+        evaluate.factor_information(two[:1], two[:1])
+
+
+def test_agreement_is_the_mean_correlation_of_all_pairs_and_a_constant_column_has_none(random):
+    values = torch.rand(7, 4, generator=random)
+    pairs = [np.corrcoef(*values[:, pair].double().numpy().T)[0, 1] for pair in itertools.combinations(range(4), 2)]
+    assert evaluate.agreement(values) == pytest.approx(np.mean(pairs))
+    values[:, 2] = 0.5
+    with pytest.raises(ValueError, match="got a constant column"):
+        evaluate.agreement(values)
+
+
+@pytest.mark.parametrize("rows", [torch.tensor(0.5), [1.0], 3])
+def test_what_has_no_rows_goes_in_no_batches(rows):
+    with pytest.raises(ValueError, match=f"got {type(rows).__name__}, expected a tensor of N images or codes"):
+        evaluate.restore(torch.nn.Identity(), rows)
+
+
+# Sparse codes, at the ends of each range
+
+
+def test_hoyers_measure_and_the_largest_numbers_go_by_magnitude(random):
+    codes = torch.randn(5, 7, generator=random)
+    by_hand = (7**0.5 - codes.abs().sum(1) / codes.square().sum(1).sqrt()) / (7**0.5 - 1)
+    torch.testing.assert_close(evaluate.hoyer(codes), by_hand)
+    kept = evaluate.keep_largest(codes, 7)
+    assert torch.equal(kept, codes)
+    for row, code in zip(evaluate.keep_largest(codes, 3), codes, strict=True):
+        limit = sorted(code.abs().tolist())[-3]
+        assert torch.equal(row, torch.where(code.abs() >= limit, code, 0))
+
+
+def test_a_classic_dictionary_is_learnt_in_one_pass_of_256_points_at_a_time(monkeypatch):
+    learners = []
+
+    class Watched(evaluate.sparsity.MiniBatchDictionaryLearning):
+        def fit(self, rows):
+            learners.append(self)
+            return super().fit(rows)
+
+    monkeypatch.setattr(evaluate.sparsity, "MiniBatchDictionaryLearning", Watched)
+    evaluate.classic_dictionary(bent(600, 6), 4)
+    assert learners[0].n_steps_ == 3
+
+
+def test_pictures_of_atoms_are_28_by_28_unless_told_otherwise_and_keep_no_gradient():
+    found = evaluate.pictures(bent(3, 784) - 0.5)
+    assert found.shape == (3, 1, 28, 28)
+    assert not found.requires_grad
+
+
+def test_selectivity_looks_at_a_hundred_images_unless_told_otherwise_and_at_all_at_most(random):
+    codes, labels = 0.1 + torch.rand(150, 6, generator=random), torch.randint(4, (150,), generator=random)
+    for images in (None, 100, 150):
+        label, share = evaluate.selectivity(codes, labels, **({"images": images} if images else {}))
+        for unit in range(6):
+            first = codes[:, unit].argsort(descending=True)[: images or 100]
+            counts = labels[first].bincount(minlength=4)
+            assert label[unit] == counts.argmax()
+            assert share[unit].item() == pytest.approx(counts.max().item() / (images or 100))
+
+
+@pytest.mark.parametrize("shapes", [((4, 3), (5, 2), (2, 3)), ((4, 3), (4, 5), (2, 3)), ((4, 6), (4, 2), (2, 3))])
+def test_units_of_another_number_or_length_switch_nothing_off(shapes):
+    with pytest.raises(ValueError, match="codes must be those of the same points"):
+        evaluate.switch_off(*(torch.zeros(shape) for shape in shapes), torch.tensor([0]))
+
+
+def test_what_is_switched_off_keeps_no_gradient_of_the_atoms():
+    atoms = bent(2, 3)
+    assert not evaluate.switch_off(torch.zeros(4, 3), torch.ones(4, 2), atoms, torch.tensor([1])).requires_grad
+
+
+def test_half_of_all_units_get_one_of_the_other_half_each_and_the_activities_stay_as_they_are():
+    activity = torch.tensor([1.0, 5.0, 5.1, 1.1, 5.2, 9.0])
+    before = activity.clone()
+    assert evaluate.equally_active(activity, torch.tensor([0, 1, 2])).tolist() == [3, 4, 5]
+    assert torch.equal(activity, before)

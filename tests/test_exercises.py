@@ -2,19 +2,23 @@
 
 import asyncio
 import contextlib
+import functools
 import importlib
 import itertools
+import json
 import math
 import signal
 import sys
+import threading
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
 import aecourse as ae
-from aecourse.exercises import QUESTIONS, checking
+from aecourse.exercises import QUESTIONS, chapter12, chapter16, checking
 
 BANKS = [importlib.import_module(f"answers.answers{n}") for n in range(1, len(ae.exercises.CHAPTERS) + 1)]
 RIGHT = {name: answers for bank in BANKS for name, answers in bank.RIGHT.items()}
@@ -348,3 +352,450 @@ def test_a_right_answer_that_warns_is_right_without_a_word(recwarn, capfd):
     assert ae.exercises.check("entropy", warns).right
     assert not recwarn.list
     assert capfd.readouterr().err == ""
+
+
+# How an answer is called and compared, on questions made up for it
+
+
+def asked(reference, *given, head="f(x)", **settings):
+    return checking.Question(
+        head, lambda random: [each if type(each) is tuple else (each,) for each in given], reference, **settings
+    )
+
+
+def told(question, answer):
+    return checking.check_answer(question, answer).message
+
+
+def by_turns(*results):
+    """Return an answer that gives these one after another, whatever it is asked."""
+    each = iter(results)
+    return lambda *args: next(each)
+
+
+def test_a_question_knows_its_name_its_arguments_and_each_mistake_with_its_hint():
+    question = checking.Question("f(one, two)", list, max).with_mistakes(min, "the least", sum, "the sum")
+    assert question.name == "f"
+    assert question.arguments == ["one", "two"]
+    assert question.mistakes == ((min, "the least"), (sum, "the sum"))
+    assert (question.signature, question.cases, question.reference) == ("f(one, two)", list, max)
+
+
+def test_a_verdict_says_which_question_whether_right_and_why():
+    def endless(x):
+        result = []
+        result.append(result)
+        return result
+
+    question = asked(lambda x: (torch.ones(2), torch.ones(3)), 1.0)
+    for answer, right, message in (
+        (None, False, "nothing here yet. Complete `f(x)` in the cell above, run it, then run this one again"),
+        (1.5, False, "this is 1.5 and no function: pass the function itself, without calling it"),
+        (endless, False, "returns things within things without an end, or nested too deeply to compare"),
+        (question.reference, True, "right, on all 1 cases"),
+    ):
+        assert checking.check_answer(question, answer) == checking.Verdict("f", right, message)
+
+
+@pytest.mark.parametrize("one", [1.0, -1.0])
+def test_the_largest_difference_allowed_is_relative_to_1_and_the_right_value(one):
+    close, loose = asked(lambda x: one, 1.0), asked(lambda x: one, 1.0, tolerance=0.5)
+    for question, bound in ((close, 2e-4), (loose, 1.0)):
+        for side in (-1, 1):
+            assert checking.check_answer(question, lambda x, bound=bound, side=side: one + 0.99 * side * bound).right
+            assert not checking.check_answer(
+                question, lambda x, bound=bound, side=side: one + 1.01 * side * bound
+            ).right
+
+
+def test_a_mistake_is_held_against_the_answer_and_the_answer_against_what_is_right():
+    question = asked(lambda x: 1.0, 1.0, 2.0, 3.0, tolerance=0.5)
+    assert told(question.with_mistakes(lambda x: 2.2, "too large"), lambda x: 2.2) == "too large"
+    for made, found in ((2.2, 4.2), (1.9, 2.2)):  # too far apart; near enough to be right
+        other = question.with_mistakes(lambda x, made=made: made, "no")
+        assert "returns the same" in told(other, lambda x, found=found: found)
+
+
+def test_how_an_answer_is_called_can_be_handed_in():
+    calls = []
+
+    def call(answer, arguments, deadline):
+        calls.append((answer, arguments, deadline))
+        return answer(*arguments), arguments
+
+    question, begin = asked(lambda x: x, 1.0, 2.0), time.monotonic()
+    assert checking.check_answer(question, question.reference, seconds=50.0, call=call).right
+    assert [each[:2] for each in calls] == [(question.reference, (1.0,)), (question.reference, (2.0,))]
+    assert calls[0][2] == calls[1][2]
+    assert begin + 50 <= calls[0][2] <= time.monotonic() + 50
+
+
+def test_the_time_is_for_all_calls_together_and_a_slow_answer_has_it():
+    def slow(x):
+        time.sleep(0.06)
+        return x
+
+    question = asked(lambda x: x, *map(float, range(9)))
+    assert checking.check_answer(question, slow, seconds=20.0).right
+    assert "did not end in time" in checking.check_answer(question, slow, seconds=0.2).message
+    assert "did not end in time" in checking.check_answer(question, slow, seconds=-1.0).message
+
+
+def test_the_seed_makes_the_cases():
+    seen = []
+
+    def answer(p):
+        seen.append(p)
+        return QUESTIONS["entropy"].reference(p)
+
+    for seed in (0, 3):
+        ae.exercises.check("entropy", answer, seed=seed)
+        assert seen == [p for (p,) in cases("entropy", seed)]
+        seen.clear()
+
+
+def test_what_was_not_written_yet_is_told_from_what_forgets_to_return():
+    class Silent:
+        def __call__(self, x):
+            return 2 * x if x < 2 else None
+
+    question = asked(lambda x: 2 * x, 1.0, 2.0, 3.0)
+    for empty in (None, ..., lambda x: None, functools.partial(lambda x: None), functools.partial(lambda x: ...)):
+        assert told(question, empty).startswith("nothing here yet. Complete `f(x)`")
+    for nothing in (None, ..., NotImplemented):
+        assert told(question, lambda x, nothing=nothing: (nothing, x)[0]) == (
+            "returns nothing for x = 1: is a `return` missing?"
+        )
+    assert told(question, Silent()) == "returns nothing for x = 2: is a `return` missing in one branch?"
+    assert told(question, lambda x: 2 * x if x < 3 else None).startswith("returns nothing for x = 3")
+
+
+def test_a_mistake_made_before_an_error_is_told_and_otherwise_the_error():
+    def breaks(answer):
+        return lambda x: answer(x) if x < 3 else 1 / 0
+
+    question = asked(lambda x: x * x, 1.0, 2.0, 3.0).with_mistakes(lambda x: 2 * x, "you double")
+    assert told(question, breaks(lambda x: 2 * x)) == "you double"
+    for other in (lambda x: x * x, lambda x: 3 * x):
+        assert told(question, breaks(other)).startswith("raised ZeroDivisionError")
+        assert told(question, breaks(other)).endswith("(for x = 3)")
+
+
+def test_a_mistake_that_is_right_here_and_there_is_told():
+    question = asked(lambda x: x * x, 1.0, 2.0, 3.0).with_mistakes(lambda x: 2 * x, "you double")
+    assert told(question, lambda x: 2 * x) == "you double"  # right for 2
+    assert told(question, by_turns(2.0, 4.0, 6.0, 0.0)) == "you double"  # and not that it varies
+
+
+def test_an_input_that_is_changed_a_little_is_named():
+    def adds(x, y, z):
+        y += 0.25
+        return x + y
+
+    question = asked(lambda x, y, z: x + y, (torch.ones(2), torch.ones(2), {"a": 1}), head="f(x, y, z)")
+    assert told(question, adds) == "changes its input `y`: whoever called it still needs that, so work on a copy"
+    assert checking.check_answer(question, lambda x, y, z: x + y).right
+
+
+def test_only_an_input_on_which_gradients_are_switched_on_is_named():
+    def marks(x, y):
+        return (x + y.requires_grad_()).detach()
+
+    question = asked(lambda x, y: x + y, (torch.ones(2), torch.ones(2)), head="f(x, y)")
+    assert told(question, marks) == (
+        "switches on requires_grad for its input `y`: it would stay on, and gradients would add up. "
+        "Work on a detached copy"
+    )
+
+
+def test_a_gradient_history_is_told_wherever_it_is_unless_an_input_brought_it():
+    def drags(x):
+        return (x, x.clone().requires_grad_() + 0) if x.sum() > 2 else (x, x)
+
+    question = asked(lambda x: (x, x), torch.ones(2), torch.ones(3))
+    assert "the numbers are right, but the result still drags its gradient history" in told(question, drags)
+    weight = torch.ones(2, requires_grad=True)
+    question = asked(lambda x, w: x * w, (torch.ones(2), torch.ones(2)), (torch.ones(2), weight), head="f(x, w)")
+    assert checking.check_answer(question, lambda x, w: x * w).right
+
+
+def test_an_answer_that_varies_is_told_only_if_its_results_are_of_the_right_kind():
+    question = asked(lambda x: x, 1.0, torch.ones(2), torch.ones(3))
+    assert "gives another result each time" in told(question, by_turns(5.0, torch.zeros(2), torch.zeros(3), 7.0))
+    assert told(question, by_turns(torch.ones(3), 6.0, 7.0, 8.0)).startswith(
+        "has shape (3,), should be a single number"
+    )
+
+
+BROKEN = "is there a log of 0, or a division by 0?"
+
+
+@pytest.mark.parametrize(
+    ("right", "found", "message"),
+    [
+        ([1.0, 2.0, 3.0], [1.0, 2.0, 5.0], "for x = 2 you return 5, right is 3"),
+        ([1.0, 2.0, 3.0, 4.0], [1.0, 5.0, 3.0, 5.0], "for x = 1 you return 5, right is 2"),
+        ([1.0, 2.0, 3.0], [1.0, 2.0, math.nan], f"1 of 1 values is NaN (for x = 2): {BROKEN}"),
+        ([[1.0, 2.0, 3.0]], [[1.0, math.nan, 3.0]], f"1 of 3 values is NaN (for x = 0): {BROKEN}"),
+        ([[1.0, 2.0, 3.0]], [[math.inf, math.nan, 3.0]], f"2 of 3 values are NaN (for x = 0): {BROKEN}"),
+        ([[1.0, 2.0, 3.0]], [[math.inf, -math.inf, 3.0]], f"2 of 3 values are infinite (for x = 0): {BROKEN}"),
+        (
+            [(torch.ones(2), torch.ones(3))], [(torch.ones(2), torch.tensor([1.0, math.nan, 2.0]))],
+            f"1 of 5 values is NaN (for x = 0): {BROKEN}",
+        ),
+        ([[math.inf, 1.0]], [[math.inf, 2.0]], "for x = 0 you return [inf, 2], right is [inf, 1]"),
+        ([1.0, 2.0], [5.0, 5.0], "for x = 0 you return 5, right is 1"),
+        ([1.0, 2.0, 3.0], [5.0, 5.0, 5.0], "returns the same for every input: does it use `x` at all?"),
+        ([1.0, 2.0, 3.0], [5.0, 6.0, 6.0], "for x = 0 you return 5, right is 1"),
+        ([1.0, 2.0, 3.0], [5.0, 6.0, 5.0], "for x = 0 you return 5, right is 1"),
+        ([1.0, 2.0, 3.0], [5.0, 5.0, 6.0], "for x = 0 you return 5, right is 1"),
+        ([1.0, 2.0, 3.0], [5.0, 2.0, 6.0], "for x = 0 you return 5, right is 1"),
+        (
+            [1.0, 2.0, 3.0], [1.0, 5.0, 6.0],
+            "right for the first example only. Is a result written into the code, or is the example too special to "
+            "show the mistake? for x = 1 you return 5, right is 2",
+        ),
+        ([1.0, 2.0, 3.0], [1.0, 5.0, 3.0], "for x = 1 you return 5, right is 2"),
+        (
+            [torch.ones(8)], [2 * torch.ones(8)],
+            f"for x = 0 you return [{', '.join('2' * 8)}], right is [{', '.join('1' * 8)}]",
+        ),
+        ([torch.ones(9)], [2 * torch.ones(9)], "for x = 0 you return 2 at place [0], right is 1"),
+        (
+            [(torch.ones(2), torch.ones(3))], [(torch.ones(2), torch.zeros(3))],
+            "for x = 0 you return ([1, 1], [0, 0, 0]), right is ([1, 1], [1, 1, 1])",
+        ),
+        ([True], [False], "for x = 0 you return False, right is True"),
+        ([True], [0.0], "returns 0, expected something like True (for x = 0)"),
+        ([2.0], [True], "returns True, expected something like 2 (for x = 0)"),
+        ([1.0], ["a"], "returns 'a', expected something like 1 (for x = 0)"),
+        ([torch.ones(2, 3)], [{}], "returns dict, expected a tensor of shape (2, 3) (for x = 0)"),
+        ([[1.0, 2.0]], [{}], "returns dict, expected something like [1, 2] (for x = 0)"),
+        ([torch.ones(2, 3)], [torch.ones(3, 2)], "has shape (3, 2), should be (2, 3) (for x = 0)"),
+        ([1.0], [torch.ones(1)], "has shape (1,), should be a single number (for x = 0)"),
+        ([(torch.ones(2), torch.ones(3))], [1.0], "returns 1, expected 2 things: ([1, 1], [1, 1, 1]) (for x = 0)"),
+        (
+            [(torch.ones(2), torch.ones(3))], [(torch.ones(2), torch.ones(2))],
+            "part 2 has shape (2,), should be (3,) (for x = 0)",
+        ),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_said_in_words_and_numbers(right, found, message):
+    question = asked(lambda x: right[x], *range(len(right)))
+    assert told(question, lambda x: found[x]) == message
+
+
+def test_an_array_of_parts_is_as_good_as_a_tuple_of_them():
+    parts = np.empty(2, dtype=object)
+    parts[:] = [np.ones(2), np.ones(3)]
+    assert checking._same(parts, (torch.ones(2), torch.ones(3)), 0.0)
+    assert checking._same((torch.ones(2), torch.ones(3)), parts, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "tolerance", "alike"),
+    [
+        ("a", "a", 0.1, True), ("a", "b", 0.1, False), ("1", 1.0, 0.1, False), (1.0, "1", 0.1, False),
+        (3, 3, 0.0, True), (3, 4, 0.9, False), (3, 3.0, 0.0, True), (3.0, 3, 0.0, True), (3, 3.5, 0.5, True),
+        (math.nan, math.nan, 0.0, True), (math.nan, 1.0, 0.5, False), (math.inf, math.inf, 0.0, True),
+        (2.2, 1.0, 0.5, False), (1.0, 2.2, 0.5, True),
+        (torch.ones(1), 1.0, 0.1, False), (torch.ones(2), torch.ones(1, 2), 0.1, False),
+        (torch.ones(2), {}, 0.1, False), ({}, torch.ones(2), 0.1, False),
+        ((torch.ones(2), torch.ones(3)), (torch.ones(2), torch.ones(3)), 0.0, True),
+        ((torch.ones(2), torch.ones(3)), (torch.ones(2), torch.zeros(3)), 0.1, False),
+        ((torch.ones(2), torch.ones(3)), (torch.ones(2), torch.ones(3), 1.0), 0.1, False),
+        ((torch.ones(2), torch.ones(3)), 1.0, 0.1, False), (1.0, (torch.ones(2), torch.ones(3)), 0.1, False),
+        ((2.2, torch.ones(3)), (1.0, torch.ones(3)), 0.5, False),
+        ((1.0, torch.ones(3)), (2.2, torch.ones(3)), 0.5, True),
+        (checking, checking, 0.1, True), ({}, {}, 0.0, True), ({}, {}, 0.1, False), ({}, object(), 0.0, False),
+        (np.array([{}], dtype=object), np.ones(1), 0.0, False),
+    ],
+)  # fmt: skip
+def test_two_values_agree(one, other, tolerance, alike):
+    assert checking._same(one, other, tolerance) is alike
+
+
+@pytest.mark.parametrize(
+    ("value", "several"),
+    [
+        ([1.0, 2], False), ([], False), (1.0, False), (torch.ones(2), False),
+        ([torch.ones(2), 1.0], True), ((1.0, "a"), True), ([[1.0], [2.0]], True),
+    ],
+)  # fmt: skip
+def test_several_things_are_told_from_a_list_of_numbers(value, several):
+    assert checking._is_sequence(value) is several
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ((1,), "(1,)"), ([1, 2], "[1, 2]"), (list(range(60)), f"{str(list(range(60)))[:80]} …"), (True, "True"),
+        ((torch.zeros(9), 1), "(a tensor of shape (9,), 1)"), ([[1, 0.5]], "[[1, 0.5]]"), (math.inf, "inf"),
+    ],
+)  # fmt: skip
+def test_lists_are_shown_as_python_writes_them_but_for_their_numbers(value, shown):
+    assert checking._show(value) == shown
+
+
+# Where an error arose, and what happens when the time is up
+
+
+def third(x):
+    raise ValueError("no")
+
+
+def second(x):
+    return third(x)
+
+
+def first(x):
+    return second(x)
+
+
+def asks_the_library(x):
+    return json.loads("{")
+
+
+def test_an_error_is_placed_in_the_last_line_of_the_persons_own_code():
+    question = asked(lambda x: x, 1.0)
+    assert told(question, first) == 'raised ValueError: no, at `raise ValueError("no")` (for x = 1)'
+    assert ', at `return json.loads("{")` (for x = 1)' in told(question, asks_the_library)
+    cell = {}
+    exec(compile("def f(x):\n    raise ValueError('no')", "<a cell that is gone>", "exec"), cell)
+    for unplaced in (cell["f"], functools.partial(first)):
+        assert told(question, unplaced) == "raised ValueError: no (for x = 1)"
+
+
+def test_an_answer_that_is_silent_leaves_the_output_empty(capsys):
+    ae.exercises.check("entropy", QUESTIONS["entropy"].reference)
+    assert capsys.readouterr().out == ""
+
+
+def test_no_alarm_is_set_after_a_check():
+    for answer in (lambda x: x, lambda x: 1 / 0, never_ends):
+        checking.check_answer(asked(lambda x: x, 1.0), answer, seconds=0.1)
+        assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+
+
+def test_an_answer_is_checked_without_a_limit_where_there_are_no_alarms(monkeypatch):
+    def check():
+        verdicts.append(ae.exercises.check("entropy", QUESTIONS["entropy"].reference))
+
+    verdicts = []
+    thread = threading.Thread(target=check)
+    thread.start()
+    thread.join()
+    monkeypatch.delattr(signal, "setitimer")
+    check()
+    assert [verdict.right for verdict in verdicts] == [True, True]
+
+
+def chain(*files):
+    """Return frames as a program in these files has them, the innermost first."""
+    frames = [SimpleNamespace(f_code=SimpleNamespace(co_filename=file), f_trace=None) for file in files]
+    for frame, back in itertools.zip_longest(frames, frames[1:]):
+        frame.f_back = back
+    return frames
+
+
+@pytest.mark.parametrize("files", [("answer", "answer", checking.__file__, "notebook"), ("answer", "answer")])
+def test_an_alarm_goes_to_every_frame_of_the_answer_and_to_no_other(files, monkeypatch):
+    traced, frames = [], chain(*files)
+    monkeypatch.setattr(sys, "settrace", traced.append)
+    with pytest.raises(checking.TimeUp):
+        checking._time_limit(1.0)._stop(signal.SIGALRM, frames[0])
+    monkeypatch.undo()
+    assert traced == [checking._raise_in_next_line]
+    assert [frame.f_trace for frame in frames] == [checking._raise_in_next_line] * 2 + [None] * (len(files) - 2)
+
+
+def test_an_alarm_that_comes_once_the_answer_has_ended_does_nothing(monkeypatch):
+    traced, frames = [], chain(checking.__file__, "notebook")
+    monkeypatch.setattr(sys, "settrace", traced.append)
+    checking._time_limit(1.0)._stop(signal.SIGALRM, frames[0])
+    monkeypatch.undo()
+    assert traced == []
+    assert [frame.f_trace for frame in frames] == [None, None]
+
+
+def test_the_next_line_of_an_answer_raises_but_none_of_the_check():
+    (answer,), (check,) = chain("answer"), chain(checking.__file__)
+    for event in ("call", "return", "exception"):
+        assert checking._raise_in_next_line(answer, event, None) is checking._raise_in_next_line
+    with pytest.raises(checking.TimeUp):
+        checking._raise_in_next_line(answer, "line", None)
+    for event in ("call", "line"):
+        assert checking._raise_in_next_line(check, event, None) is None
+
+
+# The questions
+
+
+def test_a_pixel_whose_chance_is_a_bound_of_the_shares_is_damaged_as_the_text_says():
+    images, chance = torch.full((1, 1, 1, 4), 0.5), torch.tensor([0.125, 0.25, 0.375, 0.5]).reshape(1, 1, 1, 4)
+    assert QUESTIONS["salt_and_pepper"].reference(images, chance, 0.5).flatten().tolist() == [0.0, 1.0, 1.0, 0.5]
+
+
+def test_a_cost_that_is_infinite_is_a_mistake_too():
+    def exchanged(q, p):
+        with np.errstate(all="ignore"):
+            return -(np.array(p) * np.log2(np.array(q))).sum()
+
+    assert math.isinf(exchanged([0.0, 1.0], [0.5, 0.5]))
+    for seed in range(3):
+        assert "the two are exchanged" in ae.exercises.check("cross_entropy", exchanged, seed=seed).message
+
+
+def test_all_six_pairs_of_voices_that_sound_make_the_share_of_clashes():
+    share = chapter16._clash_with(chapter16._of(chapter16.CLASHES))
+    some = chapter16._clash_with(chapter16._of((7,)), torch.tensor([[0, 1], [2, 3]]))
+    rests = chapter16._clash_with(chapter16._of((1, 7)), rests=True)
+    for (chords,) in cases("clash_share"):
+        assert share(chords) == pytest.approx(float(QUESTIONS["clash_share"].reference(chords)))
+    chords = torch.tensor([[67, 60, 55, -1], [67, 65, 62, 55]])
+    assert some(chords) == pytest.approx(2 / 3)  # 67 − 60 and 62 − 55, but not 67 − 65; 55 sounds alone
+    assert rests(chords) == pytest.approx(3 / 12)
+
+
+def test_scores_are_scaled_by_a_power_of_their_dimension():
+    queries, keys, values = (
+        torch.randn(shape, generator=torch.Generator().manual_seed(n))
+        for n, shape in enumerate([(2, 9), (4, 9), (4, 3)])
+    )
+    for power, factor in ((0, 1), (0.5, 3), (1, 9)):
+        expected = (queries @ keys.T / factor).softmax(1) @ values
+        assert torch.allclose(chapter12._scaled(power)(queries, keys, values), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_drawn_probabilities_and_tables_are_such(seed):
+    for (p,) in cases("entropy", seed):
+        assert min(p) >= 0
+        assert sum(p) == pytest.approx(1, abs=1e-12)
+    tables = [(slots, precision) for _, slots, precision in cases("pop_slot", seed)]
+    for _, _, posterior, likelihood, prior, precision in cases("encode_one", seed):
+        tables += [(slots, precision) for slots in (*posterior, *likelihood, prior)]
+        assert {len(slots) for slots in (*posterior, *likelihood, posterior, likelihood)} == {len(prior)}
+    for slots, precision in tables:
+        owner = [symbol for symbol, (start, freq) in enumerate(slots) for _ in range(freq)]
+        assert [start for start, _ in slots] == [owner.index(symbol) for symbol in range(len(slots))]
+        assert len(owner) == 2**precision
+
+
+def test_alarm_and_trace_of_a_reader_are_as_before_when_the_time_is_up():
+    def ring(*_):
+        """What a reader has set up."""
+
+    def trace(*_):
+        """What a debugger has set up."""
+
+    alarm, tracer = signal.signal(signal.SIGALRM, ring), sys.gettrace()
+    sys.settrace(trace)
+    try:
+        verdict = checking.check_answer(QUESTIONS["entropy"], never_ends, seconds=0.1)
+        after = signal.getsignal(signal.SIGALRM), sys.gettrace()
+    finally:
+        sys.settrace(tracer)
+        signal.signal(signal.SIGALRM, alarm)
+    assert "did not end in time" in verdict.message
+    assert after == (ring, trace)

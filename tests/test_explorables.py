@@ -5,6 +5,7 @@ import math
 import re
 import shutil
 from html import unescape
+from pathlib import Path
 
 import chapters
 import fingerprint
@@ -13,6 +14,8 @@ import numpy as np
 import pytest
 import torch
 from pages import DESKTOP, PHONE, opened, served
+from pygments.lexers import JavascriptLexer
+from pygments.token import Comment, String
 
 import aecourse as ae
 
@@ -240,21 +243,37 @@ def test_a_drawing_is_scaled_and_centred_as_mnist_is(use):
     assert 60 < pixels.sum() < 200, "MNIST's digits have some 100 white pixels"
 
 
+def swipe(explorable, selector, *places):
+    """Move a finger over a canvas, from height to height, as shares of it."""
+    devices = explorable.page.context.new_cdp_session(explorable.page)
+
+    def touch(kind, *points):
+        points = [{"x": x, "y": y} for x, y in points]
+        devices.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    points = [explorable.at(selector, 0.5, up) for up in places]
+    touch("touchStart", points[0])
+    for point in points[1:]:
+        touch("touchMove", point)
+    touch("touchEnd")
+
+
+@pytest.mark.parametrize(("name", "scrolls"), [("draw", True), ("beta", True), ("travel", False)])
+def test_a_finger_on_a_map_scrolls_the_page_where_no_point_can_be_moved(use, name, scrolls):
+    explorable = use(name, has_touch=True)
+    explorable.at("canvas.map", 0.5, 0.9)
+    before = explorable.page.evaluate("scrollY")
+    swipe(explorable, "canvas.map", 0.3, 0.4, 0.6, 0.8)
+    explorable.page.wait_for_timeout(300)
+    assert (explorable.page.evaluate("scrollY") != before) == scrolls
+
+
 def test_a_finger_draws_and_does_not_scroll_the_page(use):
     draw = use("draw", has_touch=True)
     before = draw.page.evaluate("scrollY")
     draw.at("canvas.pad", 0, 0)
     before = draw.page.evaluate("scrollY")
-    devices = draw.page.context.new_cdp_session(draw.page)
-
-    def touch(kind, *places):
-        points = [{"x": x, "y": y} for x, y in places]
-        devices.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
-
-    touch("touchStart", draw.at("canvas.pad", 0.5, 0.9))
-    for up in (0.8, 0.6, 0.4, 0.2, 0.1):
-        touch("touchMove", draw.at("canvas.pad", 0.5, up))
-    touch("touchEnd")
+    swipe(draw, "canvas.pad", 0.9, 0.8, 0.6, 0.4, 0.2, 0.1)
     assert sum(draw.get("image")) > 20
     assert draw.page.evaluate("scrollY") == before
     assert draw.find("canvas.pad").get_attribute("aria-label") == "Your drawing, 1 strokes"
@@ -531,3 +550,30 @@ def test_no_hash_of_a_notebook_forgets_a_module(tmp_path):
     before = fingerprint.of_code(["import aecourse as ae\nae.widgets.travel()"], package)
     (package / "widgets" / "trained" / "vae.json").write_text("{}")
     assert fingerprint.of_code(["import aecourse as ae\nae.widgets.travel()"], package) != before
+
+
+def doubled(source):
+    """Return the names that stand twice among the keys of one object: JavaScript takes the last without a word."""
+    tokens = [token for token in JavascriptLexer().get_tokens(source) if token[0] not in Comment and token[1].strip()]
+    open_, outside, found = [set()], [], []
+    for (_, before), (kind, text), (_, after) in zip(tokens, tokens[1:], tokens[2:], strict=False):
+        if kind is String.Interpol and text == "}":  # the lexer takes the first brace for the end
+            del open_[outside.pop() :]
+        elif text in ("{", "${"):
+            outside += [len(open_)] if text == "${" else []
+            open_.append(set())
+        elif text == "}":
+            open_.pop()
+        elif before in "{," and after == ":":
+            found += [text] if text in open_[-1] else []
+            open_[-1].add(text)
+    return found
+
+
+@pytest.mark.parametrize("path", sorted(Path(ae.widgets.__file__).parent.glob("*.js")), ids=lambda path: path.stem)
+def test_no_object_of_an_explorable_has_a_key_twice(path):
+    assert doubled(path.read_text("utf-8")) == []
+
+
+def test_a_key_that_stands_twice_is_found():
+    assert doubled("f({ a: 1, words: `x ${b ? { a: 2 } : 3} y`, words: 2, c: { a: 1, d: 2 } }, { a: 1 })") == ["words"]

@@ -93,7 +93,8 @@ def test_whole_numbers_are_an_error_and_never_wrap(loss, whole):
 
 
 @pytest.mark.parametrize(
-    ("pixel", "says"), [(255.0, "from 0 to 255"), (-0.1, "from -0.1 to 0"), (math.nan, "from nan")]
+    ("pixel", "says"),
+    [(255.0, "from 0 to 255"), (1.01, "from 0 to 1.01"), (-0.1, "from -0.1 to 0"), (math.nan, "from nan")],
 )
 def test_the_cross_entropy_of_what_is_no_pixel_is_an_error(pixel, says):
     with pytest.raises(

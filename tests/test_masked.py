@@ -372,3 +372,45 @@ def test_what_is_predicted_is_read_from_normed_tokens():
 def test_a_width_that_is_none_is_named(width):
     with pytest.raises(ValueError, match=f"got width={width}, expected a whole number of at least 1"):
         models.MaskedAutoencoder(width=width)
+
+
+def test_a_visible_token_is_its_content_bound_to_its_place_and_an_answer_its_question(images):
+    model, visible = small(), torch.tensor([[3, 48, 0], [7, 1, 2]]).repeat(3, 1)
+    rows = torch.arange(6)[:, None]
+    content = model.embed(models.to_patches(images))[rows, visible]
+    seen = model.blocks((content + 1) * model.positions[visible])
+    torch.testing.assert_close(model.encode_visible(models.to_patches(images), visible), seen)
+    questions = model.decoder_queries.expand(6, -1, -1)
+    answers = model.cross_attention(questions, seen)
+    guesses = model.decoder((answers + 1) * questions)
+    torch.testing.assert_close(model.predict(models.to_patches(images), visible), guesses)
+
+
+def test_the_code_is_the_mean_of_the_tokens_of_all_patches(images):
+    model = small()
+    every = torch.arange(49).repeat(6, 1)
+    tokens = model.encode_visible(models.to_patches(images), every)
+    torch.testing.assert_close(model.encode(images), tokens.sum(1) / 49)
+
+
+def test_a_rest_is_the_token_0_and_the_lowest_pitch_1(notes):
+    model = small_notes()
+    windows = torch.tensor([[[59, -1], [60, 65], [-1, -1], [59, 61]]])
+    assert model.tokens(windows).tolist() == [[1, 0, 2, 7, 0, 0, 1, 3]]
+    assert model(windows, torch.tensor([[0, 1, 2]])).isfinite().all()
+
+
+def test_notes_may_be_all_midi_pitches_and_no_others():
+    assert models.MaskedNotes(low=0, high=127, width=8, heads=2).decoder[-1].out_features == 129
+    for settings, message in (
+        ({"low": 128, "high": 128}, "got low=128, expected a whole number from 0 to 127"),
+        ({"high": 128}, "got high=128, expected a whole number from 36 to 127"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            models.MaskedNotes(**settings)
+
+
+@pytest.mark.parametrize("places", [[0, 3, 8], [-1, 3, 7]])
+def test_one_place_that_is_none_is_enough_to_be_refused(notes, places):
+    with pytest.raises(ValueError, match=f"got visible places from {places[0]} to {places[2]}, "):
+        small_notes()(notes, torch.tensor([places]).repeat(5, 1))

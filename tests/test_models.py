@@ -660,3 +660,33 @@ def test_models_of_images_alone_refuse_what_comes_beside_them(build, images):
         model.check(images, torch.zeros(5, dtype=torch.int64))
     with pytest.raises(ValueError, match="divide by 255"):
         model.check(images * 255)
+
+
+def test_a_model_that_says_nothing_of_its_images_takes_those_of_mnist(images):
+    class Plain(models.Model):
+        def __init__(self):
+            super().__init__()
+            self.weight = nn.Parameter(torch.ones(()))
+
+    assert Plain().check(images)[0] is images
+    with pytest.raises(ValueError, match=r"expected a float32 tensor of shape \(N, 1, 28, 28\)"):
+        Plain().check(images[..., :27])
+
+
+@pytest.mark.parametrize("name", ["LinearAutoencoder", "Critic", "ConvAutoencoder", "TransposedConvAutoencoder"])
+def test_models_that_are_trained_on_squared_errors_say_so(name):
+    assert BUILDERS[name]().reconstruction == "squared_error"
+    assert models.DenseAutoencoder((784, 2)).reconstruction == "cross_entropy"
+
+
+def test_an_image_may_be_a_vector_but_not_a_single_number_without_a_shape():
+    vectors = torch.rand(3, 6)
+    assert models.LinearAutoencoder(2, image_shape=(6,))(vectors).shape == (3, 6)
+    assert models.DenseAutoencoder((6, 4, 2), image_shape=(6,))(vectors).shape == (3, 6)
+    for build in (
+        lambda: models.LinearAutoencoder(2, image_shape=()),
+        lambda: models.DenseAutoencoder((1, 2), image_shape=()),
+        lambda: models.Classifier((1, 2), image_shape=()),
+    ):
+        with pytest.raises(ValueError, match=r"got image_shape \(\), expected at least one whole number above 0"):
+            build()

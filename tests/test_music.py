@@ -334,3 +334,156 @@ def test_windows_are_moved_into_all_twelve_keys_unless_told_otherwise():
 def test_a_piece_of_no_steps_is_a_piece():
     rows = torch.zeros(0, 4, dtype=torch.int64)
     assert chorales.check_rows(rows) is rows
+
+
+# What made-up chorales are made of
+
+
+class Dice:
+    """Stands in for NumPy's generator: shares are all the same, whole numbers as they were written down before."""
+
+    def __init__(self, share, *numbers):
+        self.share, self.numbers, self.asked = share, list(numbers), []
+
+    def integers(self, low, high=None, size=None):
+        self.asked.append((low, high))
+        return self.numbers.pop(0) if size is None else [self.numbers.pop(0) for _ in range(size)]
+
+    def random(self):
+        return self.share
+
+    def choice(self, sides):
+        assert sides == [-2, 2]
+        return sides[1]
+
+
+SUNG = {name: (low + 6, high - 6) for name, (low, high) in chorales.RANGES.items()}
+
+
+def chord_by_hand(root, third, before, second_best):
+    chord = []
+    for (low, high), last in zip(SUNG.values(), before, strict=True):
+        tones = {root % 12} if len(chord) == 3 else {root % 12, (root + third) % 12, (root + 7) % 12}
+        top = min([high - 4, *chord])
+        near = sorted((abs(p - last), p) for p in range(low, top + 1) if p % 12 in tones)
+        chord.append(near[second_best and not chord][1])
+    return chord
+
+
+@pytest.mark.parametrize("share", [0.09, 0.11, 0.29, 0.31])
+def test_a_made_up_chorale_is_what_the_rules_say_of_the_dice(share):
+    """Two phrases in D minor: below 0.3 the soprano takes its second best note and steps away, below 0.1 all rest."""
+    dice, before, expected = Dice(share, 2, 1, 2, 4, 3), [71, 65, 59, 48], []
+    for phrase in ("I iii vi IV ii V V vi", "vi ii V I IV ii V I"):
+        for name in phrase.split():
+            root, minor = {"I": (0, 1), "ii": (5, 1), "iii": (3, 0), "IV": (5, 1), "V": (7, 0), "vi": (8, 0)}[name]
+            before = chord_by_hand(2 + root, 3 if minor else 4, before, share < 0.3)
+            stepped = [min(before[0] + 2, SUNG["soprano"][1]), *before[1:]] if share < 0.3 else before
+            expected += [before] * 2 + [stepped] * 2
+        expected[-2:] = [before] * 6
+        expected += [[-1] * 4] * 4 * (share < 0.1)
+    found = chorales._compose(dice)
+    assert found.dtype == torch.int64
+    assert found.tolist() == expected
+    assert dice.asked == [(12, None), (2, None), (2, 6), (6, None)]  # keys, modes, phrases, progressions
+
+
+def test_chords_stand_on_the_degrees_of_a_scale_with_the_scales_own_thirds():
+    degrees = {"I": 0, "ii": 1, "iii": 2, "IV": 3, "V": 4, "vi": 5}
+    harmonic_minor = [0, 2, 3, 5, 7, 8, 11]
+    for scale, chords in (([0, 2, 4, 5, 7, 9, 11], chorales._MAJOR), (harmonic_minor, chorales._MINOR)):
+        expected = {k: (scale[d], (scale[(d + 2) % 7] - scale[d]) % 12 == 3) for k, d in degrees.items()}
+        if scale is harmonic_minor:
+            expected["ii"] = expected["IV"]  # the triad on its second degree is diminished
+        assert chords == expected
+
+
+def test_neighbours_may_sing_one_note_and_no_voice_is_led_to_its_top():
+    assert chorales._voice_chord({7, 8}, 7, [67, 68, 60, 48], Dice(0.5))[:2] == [67, 67]
+    assert chorales._voice_chord({5, 6}, 5, [81, 70, 60, 48], Dice(0.5))[0] == 77
+    for pitch, sung in ((50, 60), (60, 60), (70, 70), (81, 81), (90, 81)):
+        assert chorales._clamp_to_range(pitch, "soprano") == sung
+
+
+# Bounds
+
+
+def test_the_longest_chorale_is_named_in_steps_of_the_coarse_grid():
+    with pytest.raises(ValueError, match="at most 3 steps, expected some of 4"):
+        chorales.windows([COUNT[:5], COUNT[:2]], 4, every=2)
+
+
+def test_a_chorale_moves_by_at_most_all_pitches_there_are():
+    rows = torch.tensor([[127, -1, 0, 60]])
+    assert chorales.transpose(rows, -127).tolist() == [[0, -1, -127, -67]]
+    assert chorales.transpose(rows, 127).tolist() == [[254, -1, 127, 187]]
+    for semitones in (-128, 128):
+        with pytest.raises(ValueError, match=f"got semitones={semitones}, expected a whole number from -127 to 127"):
+            chorales.transpose(rows, semitones)
+
+
+def test_a_piano_roll_may_show_every_pitch_there_is_and_rests_alone():
+    rows = torch.tensor([[127, 60, -1, 0]])
+    assert chorales.piano_roll(rows, 0, 127).flatten().nonzero().flatten().tolist() == [0, 67, 127]
+    assert not chorales.piano_roll(torch.full((3, 4), -1)).any()
+    for low, high, message in (
+        (36, 128, "got high=128, expected a whole number from 36 to 127"),
+        (128, 130, "got low=128, expected a whole number from 0 to 127"),
+        (-1, 60, "got low=-1, expected"),
+        (0, 126, r"got notes from 0 to 127, expected them in \[0, 126\]"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            chorales.piano_roll(rows, low, high)
+
+
+@pytest.mark.parametrize("voice", range(4))
+def test_windows_may_reach_both_ends_of_each_voices_range_and_go_no_farther(voice):
+    name, limits = list(chorales.RANGES.items())[voice]
+    for limit, outward in zip(limits, (-1, 1), strict=True):
+        windows = torch.full((2, 3, 4), chorales.REST)
+        windows[0, :, voice] = limit
+        assert chorales.check_windows(windows) is windows
+        assert chorales.pitch_numbers(windows)[0, 0, voice] == limit - limits[0] + 1
+        windows[0, 1:, voice] += outward
+        with pytest.raises(
+            ValueError, match=rf"got 2 notes outside the {name}'s range .*, the first {limit + outward};"
+        ):
+            chorales.check_windows(windows)
+
+
+def test_rows_hold_midi_pitches_and_rests():
+    rows = torch.tensor([[127, 0, -1, 60]])
+    assert chorales.check_rows(rows) is rows
+    for wrong, message in ((rows + 1, "from 0 to 128"), (rows - 1, "from -2 to 126"), (rows.T[:2] + 1, "shape")):
+        with pytest.raises(ValueError, match=message):
+            chorales.check_rows(wrong)
+
+
+def test_no_windows_are_none_and_another_shape_gets_its_own_advice():
+    for wrong, advice in (
+        (torch.zeros(0, 5, 4, dtype=torch.int64), "cut them with"),
+        (torch.zeros(2, 5, 3, dtype=torch.int64), "cut them with"),
+        (torch.zeros(5, 4, dtype=torch.int64), r"add a batch dimension with windows\[None\]"),
+        (torch.zeros(4, dtype=torch.int64), "cut them with"),
+    ):
+        with pytest.raises(ValueError, match=rf"expected an int64 tensor of shape \(N, steps, 4\) .*; {advice}"):
+            chorales.check_windows(wrong)
+    with pytest.raises(ValueError, match="take one piece at a time"):
+        chorales.check_rows(COUNT[:, :3])
+
+
+def test_in_c_takes_the_way_that_leaves_the_usual_ranges_least_and_of_two_equal_ones_down():
+    random = np.random.default_rng(0)
+    for _ in range(200):
+        rows = np.stack([random.integers(low, high + 1, 6) for low, high in SUNG.values()], 1)
+        rows[random.random((6, 4)) < 0.2] = -1
+        bass = [pitch for pitch in rows[:, 3] if pitch >= 0]
+        ways = []
+        for shift in range(-12, 12):
+            if bass and (bass[-1] + shift) % 12 == 0:
+                moved = [(p + shift, low, high) for p, (low, high) in zip(rows.flat, [*SUNG.values()] * 6, strict=True)]
+                ways.append((max(max(low - p, p - high, 0) for p, low, high in moved if p - shift >= 0), shift))
+        expected = np.where(rows < 0, rows, rows + (min(ways)[1] if ways else 0))
+        assert chorales.in_c([torch.tensor(rows)])[0].tolist() == expected.tolist()
+    rests = torch.full((3, 4), -1)
+    assert torch.equal(chorales.in_c([rests])[0], rests)

@@ -383,3 +383,20 @@ def test_the_bass_of_each_step_counts_as_often_as_it_is_heard():
     row = model.tables[0][41 - lowest[3] + 1, 60 - lowest[0] + 1].exp()
     assert row[62 - lowest[0] + 1] == pytest.approx(0.75)
     assert row[64 - lowest[0] + 1] == pytest.approx(0.25)
+
+
+def test_a_window_of_one_step_is_spelled_and_read():
+    assert torch.equal(recurrent.from_symbols(recurrent.to_symbols(WINDOW[:, 3:4])), WINDOW[:, 3:4])
+
+
+def test_word_dropout_drops_whole_steps_with_its_chance(windows):
+    model = ae.models.ListeningMusicVAE(steps=5, latent_dim=3, hidden=16, word_dropout=0.3).train()
+    heard, symbols = [], recurrent.to_symbols(windows[:400])
+    model.decoder.register_forward_pre_hook(lambda layer, given: heard.append(given[0][..., 16:]))
+    torch.manual_seed(0)
+    model.logits(torch.zeros(len(symbols), 3), symbols)
+    before = recurrent.one_hot(symbols)[:, :-1]
+    kept = (heard[0][:, 1:] == before).all(2)
+    assert torch.equal(heard[0][:, 1:], before * kept[..., None])
+    assert not heard[0][:, 0].any()
+    assert kept.float().mean().item() == pytest.approx(0.7, abs=0.05)

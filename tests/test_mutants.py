@@ -110,6 +110,16 @@ def test_a_fault_meets_the_tests_that_ran_its_line_and_those_for_which_all_was_p
     assert mutants.tests_for(fault, records[:1])[2] != key
 
 
+def test_a_default_is_seen_by_what_compares_signatures_as_well(monkeypatch):
+    found = [fault for fault in faults.find(SOURCE.encode(), "aecourse/share.py") if fault.line in (5, 8, 12)]
+    assert {fault.line for fault in found if fault.default} == {8}
+    house = {"key": "h", "tests": [["h::other", 0.1], [mutants.SIGNATURES, 0.5]], "ran": {}}
+    user = {"key": "u", "tests": [["u::runs it", 1.0]], "ran": {"aecourse/share.py": {"10": [0], "5": [0]}}}
+    monkeypatch.setattr(mutants, "source", lambda file: SOURCE.encode())
+    tests = {fault.line: mutants.tests_for(fault, [house, user])[0] for fault in found}
+    assert tests == {5: ["u::runs it"], 8: [mutants.SIGNATURES, "u::runs it"], 12: []}
+
+
 def test_every_survivor_that_is_explained_is_a_fault_of_the_package_of_today():
     explained = json.loads(mutants.EXPLAINED.read_text("utf-8"))
     assert all(len(entry["reason"]) > 20 for entry in explained)
@@ -123,7 +133,7 @@ def test_every_survivor_that_is_explained_is_a_fault_of_the_package_of_today():
 
 def test_what_a_question_of_an_exercise_draws_is_left_alone():
     assert not made("def cases(random: torch.Generator) -> list[tuple]:\n    return [(1,), (2 + 3,)]")
-    assert made("def cases(random: torch.Generator, n: int) -> int:\n    return n + 2")
+    assert made("def cases(n: int, random: torch.Generator) -> int:\n    return n + 2")
 
 
 def test_an_entry_explains_what_it_names_and_a_star_is_any_text():

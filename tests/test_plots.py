@@ -500,7 +500,7 @@ def test_images_that_require_gradients_are_drawn():
 
 def test_only_1_2_and_5_are_named_on_a_logarithmic_axis():
     (axes,) = plots.lines({"PCA": ([1, 100], [1, 100])}, x="a", y="b", log_x=True, log_y=True).axes
-    axes.figure.canvas.draw()
+    FigureCanvasAgg(axes.figure).draw()
     for scale in (axes.xaxis, axes.yaxis):
         assert {label.get_text() for label in scale.get_minorticklabels()} <= {""}
 
@@ -519,7 +519,7 @@ def test_images_have_no_frame(digits):
 @pytest.mark.parametrize("draw", [plots.heatmaps, plots.landscapes])
 def test_maps_share_a_scale_of_colours_that_reads_in_grey_and_it_stands_right_of_all(draw):
     figure = draw(dict(zip("abc", [torch.rand(4, 4)] * 3, strict=True)), label="grey")
-    figure.canvas.draw()
+    FigureCanvasAgg(figure).draw()
     *maps, scale = figure.axes
     assert {axes.get_images()[0].get_cmap().name for axes in maps} == {"cividis"}
     assert len({round(axes.get_position().width, 3) for axes in maps}) == 1
@@ -539,3 +539,271 @@ def test_there_is_room_for_the_number_at_the_end_of_a_bar():
 def test_six_pictures_stand_in_a_row_unless_told_otherwise(digits):
     figure = plots.marked(digits.test_images[:7], {"true": 28 * POINTS[:7, None].sigmoid()})
     assert len(figure.axes) == 12  # two rows
+
+
+def test_a_figure_is_plain_and_its_words_and_lines_have_one_size():
+    (axes,) = plots.lines({"a": ([1, 2], [1, 2]), "b": ([1, 2], [2, 1])}, x="a", y="b").axes
+    (panel,) = plots.latent_maps({"PCA": POINTS}, LABELS).axes
+    for each in (axes, panel):
+        assert {side for side, spine in each.spines.items() if spine.get_visible()} == {"left", "bottom"}
+        assert {each.xaxis.label.get_size(), each.title.get_size(), each.get_xticklabels()[0].get_size()} == {10}
+    assert [line.get_linewidth() for line in axes.get_lines()] == [1.8, 1.8]
+    assert [line.get_color() for line in axes.get_lines()] == list(plots.COLOURS[:2])
+    assert not axes.get_legend().get_frame().get_visible() or not axes.get_legend().get_frame_on()
+
+
+def test_a_notebook_gets_200_pixels_an_inch_of_what_is_drawn_in_few_colours_and_packed_well(drawn):
+    _, figure, content, picture, _ = drawn
+    inches = figure.get_tightbbox(FigureCanvasAgg(figure).get_renderer())  # savefig leaves a tenth around it
+    assert (picture.width, picture.height) == pytest.approx((200 * inches.width + 40, 200 * inches.height + 40), abs=3)
+    assert len(picture.getcolors()) <= 64
+    again = io.BytesIO()
+    picture.save(again, "png")
+    assert len(content) < len(again.getvalue())
+
+
+def test_what_a_reader_has_chosen_for_figures_changes_none_of_these():
+    with matplotlib.rc_context({"figure.facecolor": "black", "patch.linewidth": 7.0, "image.interpolation": "bicubic"}):
+        figures = [plots.grid(torch.zeros(1, 1, 8, 8), columns=1), plots.clouds({"net": CLOUDS}, LABELS[:1000])]
+        pictures = [np.asarray(decoded(figure)[1].convert("RGB")) for figure in figures]
+    for picture in pictures:
+        assert (picture[0] == 255).all()
+    assert [circle.get_linewidth() for circle in figures[1].axes[0].patches] == [1, 1]
+    assert figures[0].axes[0].get_images()[0].get_interpolation() == "nearest"
+
+
+def test_the_pixels_of_pictures_stay_squares():
+    pictures = torch.rand(3, 1, 8, 8)
+    ground = (LABELS[:9].reshape(3, 3), *CORNERS)
+    for figure in (
+        plots.images({"a": pictures}, columns=2), plots.marked(pictures, {"a": torch.ones(3, 1, 2)}, columns=3),
+        plots.atlas(POINTS, LABELS, ground=ground),
+    ):  # fmt: skip
+        assert {axes.get_images()[0].get_interpolation() for axes in figure.axes} == {"nearest"}
+
+
+def places(figure):
+    """Return the row and the column of every panel, and how many rows and columns there are."""
+    specs = [axes.get_subplotspec() for axes in figure.axes if axes.get_label() != "<colorbar>"]
+    (shape,) = {spec.get_gridspec().get_geometry() for spec in specs}
+    return [(spec.rowspan.start, spec.colspan.start) for spec in specs], shape
+
+
+def test_rows_of_images_stand_below_and_all_other_panels_beside_each_other():
+    rows, maps = dict.fromkeys("abc", torch.rand(2, 1, 8, 8)), dict.fromkeys("abc", torch.rand(4, 5))
+    assert places(plots.images(rows)) == ([(0, 0), (1, 0), (2, 0)], (3, 1))
+    for figure in (
+        plots.heatmaps(maps, label="l"), plots.landscapes(maps, label="l"),
+        plots.latent_maps(dict.fromkeys("abc", POINTS), LABELS), plots.loops(dict.fromkeys("abc", LOOP), ANGLES),
+        plots.clouds(dict.fromkeys("abc", CLOUDS), LABELS[:1000]),
+        plots.history(History({name: [1.0, 2.0] for name in "abc"}, {}, [1.0, 1.0])),
+    ):  # fmt: skip
+        assert places(figure) == ([(0, 0), (0, 1), (0, 2)], (1, 3))
+    assert places(plots.history(History())) == ([(0, 0)], (1, 1))
+    pieces = dict(zip("abcd", [CHORALE] * 4, strict=True))
+    assert places(plots.piano_rolls(pieces)) == ([(0, 0), (0, 1), (0, 2), (1, 0)], (2, 3))
+    assert places(plots.piano_rolls({"a": CHORALE, "b": CHORALE}))[1] == (1, 2)
+
+
+def test_a_figure_grows_with_its_rows_and_columns_and_makes_room_for_its_words(digits):
+    size = {count: plots.grid(digits.test_images[:count], columns=3).get_size_inches() for count in (3, 7)}
+    assert size[3].tolist() == [1.5, 0.5]
+    assert size[7].tolist() == [1.5, 1.5]
+    one, two = (plots.images(dict.fromkeys(names, digits.test_images[:4]), columns=4) for names in ("a", "ab"))
+    assert one.get_size_inches()[0] == two.get_size_inches()[0] == 2
+    assert two.get_size_inches()[1] == 2 * one.get_size_inches()[1]
+    wide = [
+        plots.heatmaps(dict.fromkeys(names, torch.rand(4, 4)), label="l").get_size_inches() for names in ("a", "ab")
+    ]
+    assert wide[1].tolist() == [2 * wide[0][0], wide[0][1]]
+    assert type(one.get_layout_engine()).__name__ == "ConstrainedLayoutEngine"
+
+
+def test_history_names_its_curves():
+    for axes in plots.history(RUN).axes:
+        assert [text.get_text() for text in axes.get_legend().get_texts()] == ["training", "validation"]
+
+
+@pytest.mark.parametrize("count", [4, 9, 18, 22, 35, 70, 130, 250])
+def test_ticks_of_epochs_are_whole_and_1_2_or_5_apart_or_ten_times_that(count):
+    (axes,) = plots.history(History({"total": [1.0] * count}, {}, [1.0] * count)).axes
+    steps = set(np.diff(axes.get_xticks()).tolist())
+    assert len(steps) == 1
+    assert steps <= {1, 2, 5, 10, 20, 50, 100}
+
+
+def test_a_curve_of_thirty_places_shows_each_of_them_and_one_of_more_does_not():
+    for count, marked in ((30, True), (31, False)):
+        (line,) = plots.lines({"a": (range(count), range(count))}, x="a", y="b").axes[0].get_lines()
+        assert (line.get_marker() != "None") is marked
+
+
+def test_a_named_point_is_black():
+    *_, point = plots.lines({"a": ([1, 2], [1, 2])}, x="a", y="b", points={"p": (1, 2)}).axes[0].get_lines()
+    assert point.get_color() == "black"
+
+
+@pytest.mark.parametrize(("curves", "points", "named"), [(1, 0, False), (0, 1, False), (1, 1, True), (2, 0, True)])
+def test_there_is_a_legend_as_soon_as_two_things_are_drawn(curves, points, named):
+    (axes,) = plots.lines(
+        {str(number): ([1, 2], [1, 2]) for number in range(curves)},
+        points={f"p{number}": (1, 1) for number in range(points)}, x="a", y="b",
+    ).axes  # fmt: skip
+    assert (axes.get_legend() is not None) is named
+
+
+@pytest.mark.parametrize(
+    ("ends", "expected"), [((100, 10_000), "100 200 500 1000 2000 5000 10000"), ((0.01, 100), "0.01 0.1 1 10 100")]
+)
+def test_how_many_numbers_a_logarithmic_axis_has_depends_on_how_many_powers_of_ten_it_spans(ends, expected):
+    (axes,) = plots.lines({"PCA": (ends, ends)}, x="a", y="b", log_x=True, log_y=True).axes
+    for (low, high), ticks in ((axes.get_xlim(), axes.get_xticks()), (axes.get_ylim(), axes.get_yticks())):
+        assert [f"{tick:g}" for tick in ticks if low <= tick <= high] == expected.split()
+
+
+def test_a_bar_ends_with_a_whole_number_unless_told_otherwise_and_little_room_is_left_for_it():
+    (axes,) = plots.bars({"zlib": 1000.4, "png": 1200.6}, x="bits").axes
+    assert [text.get_text() for text in axes.texts] == ["1,000", "1,201"]
+    assert 1.1 * 1200.6 < axes.get_xlim()[1] < 1.25 * 1200.6
+
+
+def test_the_axes_of_a_latent_map_have_plain_numbers():
+    (axes,) = plots.latent_maps({"a": POINTS}, LABELS).axes
+    FigureCanvasAgg(axes.figure).draw()
+    for labels in (axes.get_xticklabels(), axes.get_yticklabels()):
+        assert [label.get_text().replace("−", "-") for label in labels] == ["-10", "-3", "-1", "0", "1", "3", "10"]
+
+
+def test_a_code_of_small_spread_is_shown_as_wide_as_it_is_and_a_collapsed_one_not_as_nothing():
+    spread = POINTS / torch.from_numpy(median_abs_deviation(POINTS.numpy())) * torch.tensor([0.0015, 0.0])
+    (axes,) = plots.latent_maps({"a": spread}, LABELS).axes
+    widths = [scale.get_transform().linear_width for scale in (axes.xaxis, axes.yaxis)]
+    assert widths[0] == pytest.approx(0.0015, rel=1e-4)
+    assert 0 < widths[1] <= 0.001
+
+
+def test_labels_stand_in_the_middle_of_their_points_and_points_have_a_white_edge_on_a_ground_alone():
+    ground = (LABELS[:9].reshape(3, 3), *CORNERS)
+    bare = [plots.atlas(POINTS, LABELS), plots.latent_maps({"a": POINTS}, LABELS)]
+    for figure, edged in ((plots.atlas(POINTS, LABELS, ground=ground), True), *((figure, False) for figure in bare)):
+        (axes,) = figure.axes
+        for group in axes.collections:
+            (width,) = group.get_linewidths()
+            assert 0 < width < 0.3 if edged else width == 0
+            assert not edged or to_hex(group.get_edgecolor()[0]) == "#ffffff"
+        assert {(text.get_ha(), text.get_va()) for text in axes.texts} == {("center", "center")}
+
+
+def test_clouds_can_be_seen_through_and_have_no_edge_and_the_prior_is_two_dashed_circles():
+    (axes,) = plots.clouds({"net": CLOUDS}, LABELS[:1000]).axes
+    for cloud in axes.collections:
+        if isinstance(cloud, EllipseCollection):
+            assert 0 < cloud.get_facecolor()[0, 3] < 0.4
+            assert set(cloud.get_linewidths()) == {0}
+    for circle in axes.patches:
+        assert (circle.get_fill(), circle.get_linestyle(), circle.get_linewidth()) == (False, "--", 1)
+
+
+@pytest.mark.parametrize("scale", [(10.0, 0.1), (0.1, 10.0)])
+def test_the_axes_of_clouds_hold_the_circles_and_all_but_the_outermost_means(scale):
+    q = Normal((POINTS + torch.tensor([0.02, -0.02])) * torch.tensor(scale), torch.ones(2000, 2))
+    (axes,) = plots.clouds({"net": q}, LABELS).axes
+    low, high = np.percentile(q.mean.numpy(), [3, 97], axis=0)
+    for limits, least, most in zip((axes.get_xlim(), axes.get_ylim()), low, high, strict=True):
+        np.testing.assert_allclose(limits, (min(least, -2) - 0.5, max(most, 2) + 0.5), rtol=1e-5)
+
+
+def test_a_loop_is_a_grey_line_with_dots_in_colours_that_end_as_they_begin():
+    figure = plots.loops({"PCA": LOOP, "net": 2 * LOOP}, ANGLES)
+    *panels, bar = figure.axes
+    for axes in panels:
+        (line,), (dots,) = axes.get_lines(), axes.collections
+        assert line.get_color() == plots.COLOURS[3]
+        np.testing.assert_allclose(dots.get_cmap()(0.0), dots.get_cmap()(1.0), atol=0.02)
+        assert np.ptp(dots.get_cmap()(np.linspace(0, 1, 9)), axis=0).max() > 0.5
+    FigureCanvasAgg(figure).draw()
+    assert panels[0].get_position().width == pytest.approx(panels[1].get_position().width, rel=1e-3)
+    assert bar.get_position().x0 > panels[1].get_position().x1
+
+
+def test_histograms_have_fifty_bins_unless_told_otherwise_and_one_value_fills_bins_of_width_one_in_all():
+    (axes,) = plots.histograms({"a": SCORES}, x="error").axes
+    assert len(axes.patches[0].get_data().values) == 50
+    (axes,) = plots.histograms({"a": [3.0] * 5}, x="error", bins=4).axes
+    np.testing.assert_allclose(axes.patches[0].get_data().edges, [3, 3.25, 3.5, 3.75, 4])
+
+
+def test_the_line_of_guessing_is_grey_and_the_legend_of_a_roc_curve_lies_in_the_corner_that_no_good_one_meets():
+    (axes,) = plots.roc({"worse than guessing": (SCORES + 3, SCORES)}).axes
+    assert axes.get_lines()[-1].get_color() == plots.COLOURS[3]
+    FigureCanvasAgg(axes.figure).draw()
+    box = axes.get_legend().get_window_extent().transformed(axes.transAxes.inverted())
+    assert (box.x0 + box.x1) / 2 > 0.5
+    assert box.y1 < 0.5
+
+
+def test_maps_and_marked_pictures_have_no_frame_and_no_numbers():
+    figures = (
+        plots.heatmaps(MAPS, label="l"), plots.grid(torch.rand(2, 1, 8, 8)),
+        plots.marked(torch.rand(2, 1, 8, 8), {"a": torch.ones(2, 1, 2)}, columns=2),
+    )  # fmt: skip
+    for axes in (axes for figure in figures for axes in figure.axes if axes.get_label() != "<colorbar>"):
+        assert not any(spine.get_visible() for spine in axes.spines.values())
+        assert len(axes.get_xticks()) == len(axes.get_yticks()) == 0
+
+
+def test_a_path_may_have_two_steps_and_is_black_from_its_dot_to_its_arrowhead():
+    (axes,) = plots.atlas(POINTS, LABELS, paths={"way": POINTS[:2]}).axes
+    assert [line.get_color() for line in axes.get_lines()] == ["black", "black"]
+    (arrow,) = (text for text in axes.texts if not text.get_text())
+    np.testing.assert_allclose((arrow.xyann, arrow.xy), POINTS[:2])
+    assert arrow.arrow_patch is not None
+    (name,) = (text for text in axes.texts if text.get_text() == "way")
+    assert (name.get_ha(), name.get_va()) == ("center", "center")
+    np.testing.assert_allclose(name.xy, POINTS[1])
+
+
+def test_classes_of_the_ground_beyond_the_tenth_begin_again_with_the_first_colour():
+    (axes,) = plots.atlas(POINTS, LABELS, ground=(torch.tensor([[12, 25], [2, 5]]), *CORNERS)).axes
+    picture = seen(axes)
+    np.testing.assert_array_equal(picture[0], picture[1])
+    assert (picture[0, 0] != picture[0, 1]).any()
+
+
+def test_shares_are_written_in_the_middle_of_cells_without_a_frame_that_fill_the_page():
+    (axes,) = plots.shares({"a": [0.0, 0.75, 1.0]}, "012", x="seen", y="path").axes
+    assert {(text.get_ha(), text.get_va()) for text in axes.texts} == {("center", "center")}
+    assert not any(spine.get_visible() for spine in axes.spines.values())
+    assert {tick.tick1line.get_markersize() for tick in axes.xaxis.get_major_ticks()} == {0}
+    assert axes.get_aspect() == "auto"
+
+
+def test_points_on_a_landscape_are_white():
+    for axes in plots.landscapes(MAPS, label="energy", points=POINTS[:20]).axes[:2]:
+        assert to_hex(axes.collections[0].get_facecolor()[0]) == "#ffffff"
+
+
+def test_the_lowest_pitch_is_a_note_rests_alone_leave_three_octaves_empty_and_a_beat_has_two_steps():
+    (axes,) = plots.piano_rolls({"low": torch.tensor([[0, -1, -1, -1], [7, -1, -1, -1]])}).axes
+    assert [bar.get_y() + bar.get_height() / 2 for bar in axes.containers[0]] == pytest.approx([0, 7])
+    assert axes.get_ylim() == (-2, 9)
+    assert axes.get_xlim() == (0, 1)
+    (axes,) = plots.piano_rolls({"rests": torch.full((4, 4), -1)}).axes
+    assert axes.get_ylim() == (48 - 2, 72 + 2)
+
+
+@pytest.mark.parametrize("name", ["piano_rolls", "marked"])
+def test_one_panel_has_its_legend_in_one_line_below_it(name):
+    pictures = torch.rand(1, 1, 20, 90)
+    marks = dict.fromkeys(("one", "two", "three"), torch.ones(1, 1, 2))
+    draw = {
+        "piano_rolls": lambda: plots.piano_rolls({"up": CHORALE}),
+        "marked": lambda: plots.marked(pictures, marks, columns=1),
+    }
+    figure = draw[name]()
+    FigureCanvasAgg(figure).draw()
+    (legend,) = figure.legends
+    assert len(legend.get_texts()) == {"piano_rolls": 4, "marked": 3}[name]
+    words = [text.get_window_extent() for text in legend.get_texts()]
+    assert max(box.y0 for box in words) < min(box.y1 for box in words)
+    assert legend.get_window_extent().y1 <= figure.axes[0].get_tightbbox().y0

@@ -403,3 +403,65 @@ def test_grey_levels_up_to_255_are_divided_and_those_beyond_are_not():
     for high, hint in ((255.0, "divide by 255"), (256.0, "rescale them, or clamp them")):
         with pytest.raises(ValueError, match=hint):
             plots.grid(torch.full((4, 1, 8, 8), high))
+
+
+@pytest.mark.parametrize("curves", [[([1, 2], [1, 2])], POINTS])
+def test_curves_beside_named_points_need_names_as_well(curves):
+    with pytest.raises(ValueError, match="expected at least one name with what to draw"):
+        plots.lines(curves, points={"p": (1.0, 2.0)}, x="x", y="y")
+
+
+@pytest.mark.parametrize(
+    ("row", "fits"),
+    [
+        ([0.0, 1.0], True),
+        ([-1e-6, 1 + 1e-6], True),  # as sums of float32 may miss
+        ([-1.5e-6, 0.5], False),
+        ([0.5, 1 + 1.5e-6], False),
+        ([0.5, 1.2], False),
+    ],
+)
+def test_shares_lie_from_0_to_1_but_for_rounding(row, fits):
+    if fits:
+        plots.shares({"a": row}, "01", x="x", y="y")
+    else:
+        with pytest.raises(ValueError, match="expected shares from 0 to 1"):
+            plots.shares({"a": row}, "01", x="x", y="y")
+
+
+@pytest.mark.parametrize(
+    ("ends", "message"),
+    [
+        ((-1.0, 2.0), None),
+        ((-0.5, 0.5), None),
+        ((-1.5, 0.5), "values from -1.5 to 0.5, .*rescale"),
+        ((0.5, 2.5), "values from 0.5 to 2.5, .*divide by 255"),
+        ((0.0, 255.0), "values from 0 to 255, .*divide by 255"),
+        ((-1.5, 255.0), "values from -1.5 to 255, .*rescale"),
+    ],
+)
+def test_images_may_leave_their_range_by_its_width_and_no_further(ends, message):
+    images = torch.linspace(*ends, 128).reshape(2, 1, 8, 8)
+    if message is None:
+        (page,) = pictures(plots.grid(images, columns=1).axes[0])
+        np.testing.assert_array_equal(page[10:18, 1:9], images[1, 0].clamp(0, 1))
+    else:
+        with pytest.raises(ValueError, match=message):
+            plots.grid(images)
+
+
+def test_the_advice_to_project_is_given_for_codes_alone():
+    with pytest.raises(ValueError, match=r"got piece 'a' of shape \(8, 3\), expected .* of shape \(steps, 4\)$"):
+        plots.piano_rolls({"a": torch.ones(8, 3, dtype=torch.int64)})
+
+
+@pytest.mark.parametrize(("name", "example"), [("bars", "number"), ("latent_maps", r"\(N, 2\)")])
+def test_what_has_no_name_is_shown_an_example(name, example):
+    with pytest.raises(ValueError, match=rf"as in {{'name': {example}}}$"):
+        NAMED[name]({})
+
+
+@pytest.mark.parametrize("bad", [0.5, INF])
+def test_one_label_among_others_that_is_none_is_an_error(bad):
+    with pytest.raises(ValueError, match="got labels of shape"):
+        plots.atlas(POINTS[:4], [1.0, bad, 2.0, 2.0])

@@ -98,3 +98,13 @@ def test_nothing_of_the_package_asks_for_widgets_as_it_is_imported():
     run = subprocess.run(command, capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "False"
     assert "IProgress" not in run.stderr
+
+
+@pytest.mark.parametrize("kernel", [None, object()])
+def test_widgets_that_are_there_are_for_notebooks_alone(monkeypatch, kernel):
+    replace_stderr(monkeypatch, terminal=True)
+    shell = types.SimpleNamespace(kernel=kernel)
+    monkeypatch.setitem(sys.modules, "IPython", types.SimpleNamespace(get_ipython=lambda: shell))
+    monkeypatch.setattr(progress.importlib.util, "find_spec", lambda name: object())
+    with progress.progress_bar(12, "step") as bar:
+        assert isinstance(bar, notebook_bar) is (kernel is not None)

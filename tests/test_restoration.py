@@ -518,3 +518,160 @@ def test_the_head_stands_on_the_neck_at_its_share_of_the_back():
     _, points = data.stick_figures(50)
     head, neck, hip = points[:, :3].unbind(1)
     torch.testing.assert_close((head - neck) / 0.10, (neck - hip) / 0.24, atol=1e-3, rtol=1e-3)
+
+
+# How stick figures are drawn
+
+JOINTS = [(1, 2, 0.14, (-2.4, -0.9)), (3, 4, 0.14, (0.9, 2.4)), (5, 6, 0.16, (-3.0, -2.3)), (7, 8, 0.16, (2.3, 3.0))]
+
+
+def test_figures_differ_in_tilt_size_and_pose_as_far_as_they_may_and_no_farther():
+    points, strokes, head = data.drawn._random_poses(4000, seeded())
+    ways = strokes[:, :, 1] - strokes[:, :, 0]
+    lengths, angles = ways.norm(dim=2), torch.atan2(ways[..., 1], ways[..., 0])
+    scale = lengths[:, 0] / 0.24
+
+    def turn(first, second):
+        return torch.remainder(angles[:, second] - angles[:, first] + math.pi, 2 * math.pi) - math.pi
+
+    def fills(numbers, low, high):
+        assert low - 1e-4 <= numbers.min() < low + 0.02 * (high - low)
+        assert high - 0.02 * (high - low) < numbers.max() <= high + 1e-4
+        assert numbers.mean().item() == pytest.approx((low + high) / 2, abs=0.03 * (high - low))
+
+    fills(scale, 0.8, 1.1)
+    fills(angles[:, 0] + math.pi / 2, -0.6, 0.6)
+    torch.testing.assert_close(head[:, 0], 0.055 * scale)
+    for upper, lower, length, between in JOINTS:
+        torch.testing.assert_close(lengths[:, upper], length * scale)
+        torch.testing.assert_close(lengths[:, lower], (length - 0.01) * scale)
+        fills(turn(0, upper), *between)
+        fills(turn(upper, lower), -0.8, 0.8)
+        assert torch.equal(strokes[:, upper, 1], strokes[:, lower, 0])
+    assert torch.equal(points[:, 1:3], strokes[:, 0].flip(1))
+    assert torch.equal(points[:, 3:], strokes[:, [2, 4, 6, 8], 1])
+    low, high = points.amin(1), points.amax(1)
+    fills((low - 0.06) / (0.88 - (high - low)), 0, 1)
+
+
+def test_left_is_left_in_the_picture_of_an_upright_figure():
+    points = data.drawn._random_poses(500, seeded())[0]
+    up = points[:, 1] - points[:, 2]
+    right = torch.stack([-up[:, 1], up[:, 0]], 1)  # y grows downwards
+    for left_one, right_one in ((3, 4), (5, 6)):
+        across = (points[:, right_one] - points[:, left_one]) * right
+        assert (across.sum(1) > 0).float().mean() > 0.9
+
+
+def test_a_seed_draws_the_same_figures_for_ever():
+    """The numbers of chapter 9 rest on them."""
+    _, points = data.stick_figures(2, seed=3)
+    figure = [21.92, 2.07, 23.10, 4.37, 25.93, 9.89, 16.55, 2.38, 29.30, 7.13, 25.48, 17.89, 28.63, 17.06]
+    assert points[1].flatten().tolist() == pytest.approx(figure, abs=0.02)
+
+
+@pytest.mark.parametrize("clutter", [False, True])
+def test_every_pixel_is_as_bright_as_its_distance_to_the_nearest_line_says(clutter):
+    """In loops, in double precision: strokes 0.7 pixels to either side, two stray ones, and a disc over them."""
+    number, size = 53, 16
+    images, points = data.stick_figures(number, size=size, clutter=clutter, seed=5)
+    random = seeded(5)
+    poses = data.drawn._random_poses(number, random)
+    torch.testing.assert_close(points, poses[0] * size)
+    strokes, heads, radii = (part.double().numpy() * size for part in (poses[1], poses[0][:, 0], poses[2][:, 0]))
+    if clutter:
+        stray = torch.rand(number, 2, 2, generator=random).numpy() * size
+        angle = math.pi * (2 * torch.rand(number, 2, generator=random).numpy() - 1)
+        ends = stray + size / 4 * np.stack([np.cos(angle), np.sin(angle)], -1)
+        strokes = np.concatenate([strokes, np.stack([stray, ends], 2)], 1)
+        discs = (0.15 + 0.7 * torch.rand(number, 2, generator=random).numpy()) * size
+    pixels = np.stack(np.meshgrid(np.arange(size), np.arange(size)), -1).reshape(-1, 2)
+    for k in (0, 1, 52):
+        nearest = np.abs(np.linalg.norm(pixels - heads[k], axis=1) - radii[k])
+        for start, end in strokes[k]:
+            along = ((pixels - start) @ (end - start) / ((end - start) @ (end - start))).clip(0, 1)
+            nearest = np.minimum(nearest, np.linalg.norm(pixels - start - along[:, None] * (end - start), axis=1))
+        wanted = (0.7 - nearest).clip(0, 1)
+        if clutter:
+            inside = (0.14 * size + 0.5 - np.linalg.norm(pixels - discs[k], axis=1)).clip(0, 1)
+            wanted = wanted * (1 - inside) + 0.5 * inside
+        np.testing.assert_allclose(images[k, 0].flatten().numpy(), wanted, atol=1e-3)
+
+
+def test_a_stroke_that_ends_where_it_begins_is_a_point():
+    place = torch.tensor([[[[2.0, 1.0], [2.0, 1.0]]]])
+    rows, columns = np.mgrid[:4, :4]
+    found = data.drawn._distance_to_strokes(place, 4)[0, 0].numpy()
+    np.testing.assert_allclose(found, np.hypot(columns - 2, rows - 1), atol=1e-6)
+
+
+# Hills, peaks, and the stack
+
+
+@pytest.mark.parametrize("spread", [1.0, 1.5])
+def test_a_hill_falls_as_a_gaussian_with_the_distance_in_cells(spread):
+    points = torch.tensor([[[2.5, 7.0], [10.0, 3.0]]])
+    settings = {} if spread == 1 else {"spread": spread}
+    maps = heat_maps(points, 5, 7, **settings)
+    for k, (x, y) in enumerate(points[0].tolist()):
+        rows, columns = np.mgrid[:5, :7]
+        squared = (columns - (x - 0.5) / 2) ** 2 + (rows - (y - 0.5) / 2) ** 2
+        np.testing.assert_allclose(maps[0, k].numpy(), np.exp(-squared / (2 * spread**2)), rtol=1e-4, atol=1e-7)
+    assert torch.equal(heat_maps(points, 5, **settings), heat_maps(points, 5, 5, **settings))
+
+
+def test_a_peak_is_the_centre_of_mass_of_the_highest_cell_and_what_is_positive_around_it():
+    maps = torch.randn(6, 4, 5, 8, generator=seeded())
+    found = peaks(maps)
+    for n in range(6):
+        for k in range(4):
+            values = maps[n, k].double().numpy()
+            row, column = np.unravel_index(values.argmax(), values.shape)
+            rows, columns = np.mgrid[max(row - 1, 0) : min(row + 2, 5), max(column - 1, 0) : min(column + 2, 8)]
+            mass = values[rows, columns].clip(0)
+            middle = [(mass * columns).sum() / mass.sum(), (mass * rows).sum() / mass.sum()]
+            assert found[n, k].tolist() == pytest.approx([2 * each + 0.5 for each in middle], abs=1e-4)
+
+
+def test_a_map_without_anything_positive_has_its_peak_in_the_middle():
+    torch.testing.assert_close(peaks(torch.full((1, 1, 3, 5), -1.0)), torch.tensor([[[4.5, 2.5]]]))
+
+
+def test_each_hourglass_of_a_stack_gets_features_those_found_and_the_maps_of_the_one_before():
+    model, seen, found = models.StackedHourglass(3, stacks=3, width=4).eval(), [], []
+    for hourglass in model.hourglasses:
+        hourglass.register_forward_pre_hook(lambda layer, given: seen.append(given[0]))
+        hourglass.register_forward_hook(lambda layer, given, out: found.append(out))
+    maps = model.heat_maps(FIGURES)
+    assert torch.equal(seen[0], model.stem(FIGURES))
+    for k in range(2):
+        torch.testing.assert_close(maps[k], model.heads[k](found[k]))
+        torch.testing.assert_close(seen[k + 1], seen[k] + found[k] + model.back[k](maps[k]))
+
+
+def test_a_single_hourglass_is_a_stack_and_each_has_three_levels():
+    model = models.StackedHourglass(3, stacks=1, width=4)
+    terms = model.loss(FIGURES, POINTS)
+    assert terms["total"].item() == pytest.approx(terms["stack 1"].item())
+    parts = (model.hourglasses[0].across, model.hourglasses[0].down, model.hourglasses[0].up)
+    assert [len(part) for part in parts] == [3, 3, 3]
+
+
+def test_a_list_of_key_points_is_told_what_to_become():
+    with pytest.raises(ValueError, match=r"got list as points, expected float32 key points of shape \(N, 3, 2\)"):
+        models.StackedHourglass(3, width=4).check(FIGURES, POINTS.tolist())
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_the_shorter_side_of_an_image_is_halved_as_often_as_its_pixels_allow(turned):
+    def shape(side):
+        return (1, 40, side) if turned else (1, side, 40)
+
+    assert models.UNet((2, 2, 2, 2), image_shape=shape(8)).eval()(torch.rand(1, *shape(8))).shape == (1, *shape(8))
+    with pytest.raises(ValueError, match="a side of 7 pixels cannot be halved 3 times"):
+        models.UNet((2, 2, 2, 2), image_shape=shape(7))
+
+
+def test_gaussian_noise_is_added_and_not_taken_away():
+    noise = torch.empty_like(GREY).normal_(generator=seeded(1))
+    torch.testing.assert_close(models.GaussianNoise(0.2)(GREY, seeded(1)), (GREY + 0.2 * noise).clamp(0, 1))

@@ -603,3 +603,53 @@ def test_a_box_asks_for_the_quantiles_of_one_dimension_at_a_time(random, monkeyp
 def test_a_setting_or_a_tensor_that_makes_no_sense_is_an_error_that_says_so(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+# The recipe, and the ends of each range
+
+
+def test_the_judge_learns_for_three_epochs_at_a_rate_that_rises_for_a_twentieth_of_them(cache, few, monkeypatch):
+    """The figures that the chapters quote of its verdicts are those of this recipe."""
+    used, fit = [], training.fit
+    monkeypatch.setattr(training, "fit", lambda *args, **settings: used.append(settings) or fit(*args, **settings))
+    evaluate.judge(few)
+    (settings,) = used
+    assert settings["epochs"] == 3
+    rates = [settings["lr"](step / 200) for step in range(200)]
+    assert max(rates) == pytest.approx(4e-3, rel=0.01)
+    assert rates.index(max(rates)) / 200 == pytest.approx(0.05, abs=0.01)
+
+
+def test_five_neighbours_say_what_is_near_unless_told_otherwise(random):
+    real, made = torch.rand(60, 3, generator=random), torch.rand(20, 3, generator=random)
+    found = {count: evaluate.coverage(made, real, neighbours=count) for count in (4, 5, 6)}
+    assert evaluate.coverage(made, real) == found[5]
+    assert found[4] < found[5] < found[6]
+    distances = [sorted(math.dist(a, b) for b in real.tolist())[5] for a in real.tolist()]  # the first is its own
+    nearest = [min(math.dist(a, b) for b in made.tolist()) for a in real.tolist()]
+    assert found[5] == np.mean([near < far for near, far in zip(nearest, distances, strict=True)])
+
+
+def test_a_sample_just_as_far_away_as_the_neighbour_is_not_near():
+    real = torch.tensor([[0.0], [1.0], [10.0], [11.0]])
+    assert evaluate.coverage(torch.tensor([[2.0]]), real, neighbours=1) == 0
+    assert evaluate.coverage(torch.tensor([[1.75]]), real, neighbours=1) == 0.25
+
+
+def test_two_samples_may_be_near_duplicates_and_are_none_at_the_distance_of_real_ones():
+    real = torch.tensor([[0.0], [1.0]])
+    assert evaluate.near_duplicates(real / 2, real, share=0.5) == 1
+    assert evaluate.near_duplicates(real, real, share=0.5) == 0
+    with pytest.raises(ValueError, match=r"share=0\.0, expected .* a share between 0 and 1"):
+        evaluate.near_duplicates(real, real, share=0.0)
+
+
+def test_a_path_may_have_two_steps_and_in_double_precision_keeps_it(random):
+    start, end = torch.randn(2, 3, 4, generator=random, dtype=torch.float64)
+    for path in (evaluate.lerp, evaluate.slerp):
+        torch.testing.assert_close(path(start, end, 2), torch.stack([start, end], 1), rtol=1e-12, atol=1e-12)
+        assert path(start, end, 8).dtype == torch.float64
+    start, end = (torch.nn.functional.normalize(each, dim=1) for each in (start, end))
+    for index, arc in enumerate(evaluate.slerp(start, end, 8)):
+        expected = geometric_slerp(start[index].numpy(), end[index].numpy(), np.arange(8) / 7)
+        np.testing.assert_allclose(arc.numpy(), expected, atol=1e-12)

@@ -277,6 +277,25 @@ def test_a_claim_about_bachs_chorales_is_checked():
 
 
 @pytest.mark.parametrize(
+    ("value", "exact", "holds"),
+    [
+        (1.00009, 1, True),
+        (1.00011, 1, False),
+        (-0.00009, 0, True),
+        (-0.00011, 0, False),
+        (-2000.19, -2000, True),
+        (-2000.21, -2000, False),
+        (math.nan, 0, False),
+    ],
+)
+def test_what_is_exact_holds_but_for_rounding(value, exact, holds, monkeypatch):
+    monkeypatch.delenv("AECOURSE_STRICT")
+    line = ae.claims(("a", value, exact)).splitlines()[0]
+    assert line.startswith("✓" if holds else "✗")
+    assert line.endswith(f"for {exact} exactly, but for rounding)")
+
+
+@pytest.mark.parametrize(
     ("row", "message"),
     [
         (("a", torch.zeros(3), 0, 1), r"claim 'a': got Tensor of shape \(3,\), expected one number"),
@@ -286,7 +305,9 @@ def test_a_claim_about_bachs_chorales_is_checked():
         (("a", 0.5, [0], 1), "claim 'a': got list, expected one number"),
         (("a", 0.5, 1, 0), "claim 'a': got bounds from 1 to 0, expected the lesser one first"),
         (("a", 0.5, math.nan, 1), "claim 'a': got bounds from nan to 1"),
-        (("a", 0.5, 0), r"got the claim \('a', 0.5, 0\), expected \(what, value, low, high\)"),
+        (("a", 0.5), r"got the claim \('a', 0.5\), expected \(what, value, low, high\), or \(what, value, exact\)"),
+        (("a", 0.5, 0, 1, 2), r"got the claim \('a', 0.5, 0, 1, 2\), expected"),
+        (("a", 0.5, None), "claim 'a': got NoneType, expected one number"),
         ((0.5, 0.5, 0, 1), r"got the claim \(0.5, 0.5, 0, 1\)"),
         ("a", "got the claim 'a', expected"),
     ],
@@ -325,3 +346,39 @@ def test_a_notebook_shows_every_letter_whatever_the_console_can_print(text, monk
     assert text._repr_markdown_() == shown
     assert not shown.isascii()
     print(text)
+
+
+@pytest.mark.parametrize("stdout", [None, io.StringIO()], ids=["no console", "one without an encoding"])
+def test_where_there_is_no_console_every_letter_is_kept(stdout, monkeypatch):
+    line = ae.claims(("KL(q‖p) − ½", 1.5, 1, 2))
+    monkeypatch.setattr("sys.stdout", stdout)
+    text = str(line)
+    monkeypatch.undo()
+    assert text == "✓ KL(q‖p) − ½: 1.5 (the text holds from 1 to 2)"
+
+
+@pytest.mark.parametrize(("value", "dot"), [(1, 25), (2, 38), (3, 50), (4, 62), (5, 75), (-0.5, 6), (6.25, 91)])
+def test_the_middle_half_of_a_bar_is_where_the_text_holds_however_wide_that_is(value, dot, monkeypatch):
+    monkeypatch.delenv("AECOURSE_STRICT")
+    for low, factor in ((1, 1), (-40, 10), (0.2, 0.01)):
+        moved = low + factor * (value - 1)
+        (row,) = cells_of(ae.claims(("a", moved, low, low + 4 * factor))._repr_html_())
+        (found,) = re.findall(r'<circle cx="(\d+)"', row[4])
+        assert abs(int(found) - dot) <= 1
+
+
+@pytest.mark.parametrize(("value", "dot"), [(2.9, 4), (3, 50), (3.1, 96)])
+def test_what_is_exact_lies_in_the_middle_of_a_bar_or_outside(value, dot, monkeypatch):
+    monkeypatch.delenv("AECOURSE_STRICT")
+    (row,) = cells_of(ae.claims(("a", value, 3, 3))._repr_html_())
+    assert f'<circle cx="{dot}"' in row[4]
+
+
+@pytest.mark.parametrize("row", ["abc", "abcd", (1, 2, 3)])
+def test_a_text_of_three_letters_is_no_claim(row):
+    with pytest.raises(ValueError, match=r"got the claim .*each claim in its own brackets"):
+        ae.claims(row)
+
+
+def test_a_claim_may_be_a_list():
+    assert ae.claims(["a", 0.5, 0, 1]) == ae.claims(("a", 0.5, 0, 1))

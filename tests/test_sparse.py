@@ -259,3 +259,45 @@ def test_codes_of_other_points_or_of_a_wrong_shape_are_refused(points):
             ae.evaluate.activity(wrong)
     with pytest.raises(ValueError, match="there are only 40 codes"):
         ae.evaluate.selectivity(codes, torch.zeros(40, dtype=torch.long))
+
+
+@pytest.mark.parametrize("kind", [SparseAutoencoder, KLSparseAutoencoder, TopKAutoencoder])
+def test_a_code_says_how_far_a_point_lies_from_the_bias_along_each_unit(kind, points):
+    model = build(kind, **({"active": 12} if kind is TopKAutoencoder else {})).centre(points)
+    model.encoder.bias.data.uniform_(-0.5, 0.5, generator=torch.Generator().manual_seed(0))
+    inputs = (points - points.mean(0)) @ model.encoder.weight.T + model.encoder.bias
+    wanted = inputs.sigmoid() if kind is KLSparseAutoencoder else inputs.clamp(min=0)
+    torch.testing.assert_close(model.encode(points), wanted)
+
+
+def test_without_its_centre_a_model_counts_from_black_and_no_unit_is_preferred(monkeypatch):
+    def skip_init(kind, *sizes):
+        layer = kind(*sizes)
+        for weight in layer.parameters():  # as memory that nobody has written may look
+            weight.data.fill_(float("nan"))
+        return layer
+
+    monkeypatch.setattr(torch.nn.utils, "skip_init", skip_init)
+    model = build(SparseAutoencoder)
+    assert not model.bias.any()
+    assert not model.encoder.bias.any()
+    assert model.encoder.weight.isfinite().all()
+
+
+@pytest.mark.parametrize("rho", [0.05, 0.3, 0.8])
+def test_where_all_codes_count_from_every_unit_begins_at_rho(rho):
+    torch.testing.assert_close(build(KLSparseAutoencoder, rho=rho).encode(torch.zeros(1, 6)), torch.full((1, 12), rho))
+
+
+def test_where_fewer_units_are_positive_than_may_be_active_no_other_is():
+    model = build(TopKAutoencoder, active=3)
+    inputs = torch.tensor([[-1.0, 2, -3, 0.5, -2], [4, 3, 2, 1, -1]])
+    assert model.activate(inputs).tolist() == [[0, 2, 0, 0.5, 0], [4, 3, 2, 0, 0]]
+
+
+@pytest.mark.parametrize("kind", [SparseAutoencoder, KLSparseAutoencoder])
+def test_a_point_of_no_numbers_and_a_mean_activity_above_1_are_refused(kind):
+    with pytest.raises(ValueError, match=r"got image_shape \(\), expected at least one whole number"):
+        kind(12, image_shape=())
+    with pytest.raises(ValueError, match=r"got rho=1\.5, expected a finite number of at least 0 and at most 1"):
+        KLSparseAutoencoder(12, rho=1.5)

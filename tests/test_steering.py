@@ -379,3 +379,60 @@ def test_series_that_can_not_be_compared_are_an_error(values):
 def test_what_weighs_white_strokes_refuses_grey_levels_up_to_255(measure):
     with pytest.raises(ValueError, match="divide by 255"):
         measure(torch.full((2, 1, 4, 4), 200.0))
+
+
+def test_a_pixel_is_white_by_how_far_its_centre_lies_inside_the_edge():
+    """The distance from an ellipse is (r − 1) / |∇r| for its radius r, from a line that along its normal."""
+    random = np.random.default_rng(0)
+    for kind, size, angle, right, up in zip(
+        [0, 1, 2] * 5,
+        random.uniform(0.6, 9, 15),
+        random.uniform(-180, 180, 15),
+        *random.uniform(-4, 4, (2, 15)),
+        strict=True,
+    ):
+        places = np.stack(np.meshgrid(np.arange(28) - 13.5 - right, 13.5 - np.arange(28) - up), -1)
+        turn = math.radians(angle)
+        x, y = (places @ [[math.cos(turn), -math.sin(turn)], [math.sin(turn), math.cos(turn)]]).transpose(2, 0, 1)
+        if kind == 0:
+            radius = np.sqrt((x / size) ** 2 + (2 * y / size) ** 2)
+            outside = (radius - 1) / (np.sqrt((x / size**2) ** 2 + (4 * y / size**2) ** 2) / radius)
+        elif kind == 1:
+            outside = np.max([x - size, -x - size, y - size / 2, -y - size / 2], 0)
+        else:  # its corners lie at (size, 0) and (−size, ±size / 2)
+            along, across = np.array([0.5, 2]) / math.hypot(0.5, 2)
+            outside = np.max([along * (x - size) + across * y, along * (x - size) - across * y, -x - size], 0)
+        image = data.draw_shapes(torch.tensor([[kind, size, angle, right, up]]))[0, 0]
+        np.testing.assert_allclose(image.numpy(), (0.5 - outside).clip(0, 1), atol=1e-4)
+
+
+def test_an_ellipse_whose_middle_is_a_pixels_centre_has_no_hole():
+    (image,) = data.draw_shapes(torch.tensor([[0.0, 5, 20, 0.5, 0.5]]))[0]
+    assert image[13, 14] == 1
+    assert (image[12:15, 13:16] == 1).all()
+
+
+def test_a_shape_may_be_smaller_than_a_pixel_and_one_bad_row_spoils_a_table():
+    images = data.draw_shapes(torch.tensor([[kind, 0.5, 0.0, 0.5, 0.5] for kind in (0.0, 1.0, 2.0)]))
+    assert (images.amax((1, 2, 3)) > 0).all()
+    for bad in ([3.0, 5, 0, 0, 0], [0, 0, 0, 0, 0], [1, 5, math.inf, 0, 0]):
+        with pytest.raises(ValueError, match="got a kind that is not 0, 1 or 2, or a size of 0 or less, or NaN"):
+            data.draw_shapes(torch.tensor([[1.0, 5, 0, 0, 0], bad]))
+
+
+@pytest.mark.parametrize(
+    ("factors", "came"),
+    [([[0, 5, 0, 0, 0]], "list"), (torch.zeros(2, 4), r"shape \(2, 4\)"), (torch.zeros(1, 5, 5), r"shape \(1, 5, 5\)")],
+)
+def test_what_came_instead_of_factors_is_named(factors, came):
+    with pytest.raises(ValueError, match=rf"got {came}, expected a table \(N, 5\) of kind, size, angle, x, y"):
+        data.draw_shapes(factors)
+
+
+def test_the_values_of_a_factor_lie_evenly_and_no_angle_is_more_than_an_eighth_turn():
+    for values in data.SHAPE_FACTORS.values():
+        assert len(set(np.diff(values))) == 1
+        assert values[1] > values[0]
+    for name, furthest in (("angle", 45), ("x", 4), ("y", 4)):
+        assert (data.SHAPE_FACTORS[name][0], data.SHAPE_FACTORS[name][-1]) == (-furthest, furthest)
+    assert data.SHAPE_FACTORS["kind"] == (0, 1, 2)

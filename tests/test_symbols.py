@@ -429,3 +429,87 @@ def test_the_elbo_of_symbols_is_a_mean_over_images_in_whatever_batches():
     images = torch.bernoulli(torch.full((25, 1, 28, 28), 0.3), generator=torch.Generator().manual_seed(0))
     found = [evaluate.elbo(made, images, batch_size=size)["kl"] for size in (25, 10, 1)]
     assert found == pytest.approx([made.kl(made.features(images)).item()] * 3, rel=1e-4)
+
+
+def test_a_code_may_be_one_bit_and_a_network_without_a_hidden_layer():
+    assert VQVAE((784, 20), positions=3, codebook_size=2).bits == 3
+    assert FSQ((784, 20), positions=3, levels=(2,)).bits == 3
+    assert CodePrior(3, 2).log_prob(torch.zeros(1, 3, dtype=torch.int64)).shape == (1,)
+    assert [type(layer) for layer in VQVAE((784,), **SMALL).encoder] == [nn.Linear]
+    with pytest.raises(ValueError, match=r"got widths \(\), expected at least one whole number above 0, pixels first"):
+        VQVAE((), **SMALL)
+
+
+def test_the_seed_fixes_each_part_of_a_model(build):
+    first, other = build(seed=1), build(seed=2)
+    for name, weight in first.named_parameters():
+        if weight.dim() == 2:
+            assert not torch.equal(weight, dict(other.named_parameters())[name]), name
+
+
+def test_the_first_codebook_is_drawn_from_the_seed():
+    drawn = torch.rand(500, 4, generator=torch.Generator().manual_seed(3))
+    model = VQVAE((784, 20), positions=2, codebook_size=500, vector_dim=4, spread=2.0, seed=3)
+    torch.testing.assert_close(model.codebook.detach(), 2 * (2 * drawn - 1))
+
+
+def test_a_vector_is_moved_in_the_step_after_a_hundred_without_use_and_one_use_is_enough():
+    model = RevivingVQVAE((784, 20), positions=2, codebook_size=3, vector_dim=1)
+    model.codebook.data = torch.tensor([[0.0], [5.0], [50.0]])
+    outputs = torch.tensor([[[0.0], [0.1]], [[0.2], [5.0]]])  # three near the first, one near the second
+    for step in range(1, 101):
+        model.choose(outputs)
+        assert model.idle.tolist() == [0, 0, step]
+    assert model.idle.dtype == torch.int64
+    assert model.codebook[2] == 50
+    model.choose(outputs)
+    assert model.codebook[2] in outputs
+
+
+def test_shares_sum_to_1_over_the_symbols_of_each_position_and_are_what_the_decoder_reads(images):
+    model = GumbelAutoencoder((784, 20), **SMALL, temperature=0.7)
+    logits = model.features(images)
+    torch.manual_seed(3)
+    shares = gumbel_softmax(logits, 0.7)
+    torch.testing.assert_close(shares.sum(2), torch.ones(40, 3))
+    read = model.decoder(shares.flatten(1))
+    cost = F.binary_cross_entropy_with_logits(read, images.flatten(1), reduction="sum").item() / 40
+    torch.manual_seed(3)
+    terms = model.loss(images)
+    assert terms["reconstruction"].item() == pytest.approx(cost, rel=1e-5)
+    assert terms["kl"].item() == pytest.approx(model.kl(logits).item(), rel=1e-5)
+    assert terms["total"].item() == pytest.approx(cost + terms["kl"].item(), rel=1e-5)
+
+
+def test_a_priors_logits_are_those_of_a_loop_with_a_table_for_each_place():
+    prior, random = CodePrior(4, 3, hidden=5), torch.Generator().manual_seed(0)
+    prior.start.data, prior.offset.data = torch.randn(4, 5, generator=random), torch.randn(4, 3, generator=random)
+    symbols = torch.randint(3, (6, 4), generator=random)
+    found = prior.logits(symbols)
+    for n in range(6):
+        for place in range(4):
+            said = sum((prior.vectors[j, symbols[n, j]] for j in range(place)), torch.zeros(5))
+            wanted = torch.relu(said + prior.start[place]) @ prior.readout[place] + prior.offset[place]
+            torch.testing.assert_close(found[n, place], wanted, atol=1e-5, rtol=1e-4)
+    chances = found.softmax(2)
+    by_hand = sum(chances[:, place].gather(1, symbols[:, place, None])[:, 0].log() for place in range(4))
+    torch.testing.assert_close(prior.log_prob(symbols), by_hand)
+
+
+def test_a_prior_begins_with_sums_and_logits_of_size_1_and_prefers_nothing():
+    prior = CodePrior(16, 50, hidden=36)
+    assert (prior.vectors.shape, prior.readout.shape) == ((16, 50, 36), (16, 36, 50))
+    assert prior.vectors.std().item() == pytest.approx(1 / 4, rel=0.02)
+    assert prior.readout.std().item() == pytest.approx(1 / 6, rel=0.02)
+    assert not prior.start.any()
+    assert not prior.offset.any()
+
+
+def test_a_prior_draws_each_symbol_with_its_probability():
+    prior = CodePrior(2, 3, hidden=4)
+    prior.readout.data.zero_()
+    chances = torch.tensor([[0.7, 0.2, 0.1], [0.1, 0.3, 0.6]])
+    prior.offset.data = chances.log()
+    drawn = prior.sample(4000)
+    for place in range(2):
+        torch.testing.assert_close(drawn[:, place].bincount() / 4000, chances[place], atol=0.03, rtol=0)

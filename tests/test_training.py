@@ -6,6 +6,7 @@ import math
 import os
 import pickle
 import sys
+import time
 import warnings
 import zipfile
 from dataclasses import dataclass
@@ -1330,3 +1331,219 @@ def test_a_rate_that_differs_in_the_middle_alone_makes_another_run(images, tmp_p
             denoising(), images, epochs=2, checkpoint=tmp_path / "run.pt", resume=True,
             lr=lambda progress: 0.01 + 0.01 * (0.4 < progress < 0.6),
         )  # fmt: skip
+
+
+# What nobody asks for: defaults, the bar, and the places where little is left
+
+
+def test_ten_epochs_at_a_thousandth_are_trained_unless_told_otherwise():
+    made = []
+    history = training.fit(
+        Stub(), torch.ones(3, 1), device="cpu", optimizer=lambda weights: made.append(Recorder(weights)) or made[0]
+    )
+    assert len(history) == 10
+    assert made[0].rates == [1e-3] * 10
+
+
+def test_validation_comes_in_batches_of_1000():
+    model = Stub()
+    fit(model, torch.ones(2, 1), epochs=1, validation=torch.ones(1001, 1))
+    assert [len(batch) for batch in model.batches] == [2, 1000, 1]
+
+
+def test_model_and_images_are_moved_to_the_device(images):
+    class Moved(Stub):
+        def to(self, device):
+            moved.append(device)
+            return super().to(device)
+
+    moved = []
+    fit(Moved(), images, epochs=1)
+    assert moved == [torch.device("cpu")]
+
+
+class Bar:
+    """A progress bar that remembers what it was told."""
+
+    def __init__(self, total, unit):
+        self.total, self.unit, self.steps, self.said = total, unit, [], []
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        return None
+
+    def update(self, count=1):
+        self.steps.append(count)
+
+    def set_postfix(self, terms):
+        self.said.append(dict(terms))
+
+
+def test_the_bar_counts_every_step_says_the_loss_of_each_epoch_and_begins_where_a_resumed_run_does(
+    images, tmp_path, monkeypatch
+):
+    bars = []
+    monkeypatch.setattr(training, "progress_bar", lambda *given: bars.append(Bar(*given)) or bars[-1])
+    first = fit(denoising(), images, epochs=2, checkpoint=tmp_path / "run.pt")
+    whole = fit(denoising(), images, epochs=5, checkpoint=tmp_path / "run.pt", resume=True)
+    assert [(bar.total, bar.unit) for bar in bars] == [(8, "step"), (20, "step")]
+    assert [bar.steps for bar in bars] == [[1] * 8, [8] + [1] * 12]
+    assert [bar["total"] for bar in bars[0].said] == first.train["total"]
+    assert [bar["total"] for bar in bars[1].said] == whole.train["total"][2:]
+
+
+def test_the_seconds_of_the_epochs_are_no_more_than_have_passed(images):
+    start = time.perf_counter()
+    history = fit(denoising(), images)
+    assert 0 < sum(history.seconds) <= time.perf_counter() - start
+
+
+@pytest.mark.parametrize("place", [0.0, 0.25, 0.5, 0.75])
+def test_a_rate_that_differs_around_one_quarter_of_the_run_alone_makes_another_run(images, tmp_path, place):
+    def rate(progress):
+        return 0.02 if abs(progress - place) < 0.05 else 0.01
+
+    fit(denoising(), images, epochs=1, lr=lambda progress: 0.01, checkpoint=tmp_path / "run.pt")
+    with pytest.raises(ValueError, match="lr was"):
+        fit(denoising(), images, epochs=1, lr=rate, checkpoint=tmp_path / "run.pt", resume=True)
+
+
+def test_a_rate_may_be_a_tensor_of_one_number():
+    assert _rates(lambda progress: torch.tensor([0.25]), 1, 4, 2) == [0.25] * 2
+
+
+@pytest.mark.parametrize("place", [0, 1, 37, 99, 100])
+def test_a_rate_is_looked_at_in_every_hundredth_before_any_step_and_nowhere_beyond(images, place):
+    def rate(progress):
+        assert 0 <= progress <= 1
+        return -1.0 if abs(progress - place / 100) < 1e-6 else 0.01
+
+    with pytest.raises(ValueError, match=rf"got lr\({place / 100:.2f}\)=-1.0"):
+        fit(model := Stub(), images, lr=rate)
+    assert model.calls == 0
+
+
+def test_the_random_numbers_of_a_gpu_come_from_its_own_source(monkeypatch):
+    own = torch.Generator(), torch.Generator()
+    monkeypatch.setattr(torch.cuda, "default_generators", own)
+    assert training._generators(torch.device("cpu")) == {"cpu": torch.default_generator}
+    assert training._generators(torch.device("cuda", 1)) == {"cpu": torch.default_generator, "cuda": own[1]}
+
+
+def test_of_a_pair_no_single_loss_is_asked():
+    class Pair(models.base.Model):
+        def critic_loss(self, images, generated): ...
+
+        def generator_loss(self, generated): ...
+
+        def decode(self, codes): ...
+
+    training._check_model(Pair(), "critic_loss", "generator_loss", "decode")
+    with pytest.raises(ValueError, match="got a Pair without loss"):
+        training._check_model(Pair(), "loss")
+
+
+def test_one_number_is_data_and_one_nan_among_many_is_none():
+    fit(Stub(), torch.ones(1, 1), epochs=1)
+    images = torch.ones(5, 4)
+    images[3, 2] = math.nan
+    with pytest.raises(ValueError, match="got NaN or infinity in tensor 1 of 1"):
+        fit(Stub(), images)
+
+
+class Players(nn.Module):
+    """A critic and a generator with a frozen weight each, whose losses count how they are called."""
+
+    latent_dim = 3
+
+    def __init__(self):
+        super().__init__()
+        self.critic, self.generator = nn.Linear(4, 1), nn.Linear(3, 4)
+        for player in (self.critic, self.generator):
+            player.bias.requires_grad_(False)
+        self.seen = []
+
+    def decode(self, codes):
+        self.seen.append(("decode", self.training, tuple(codes.shape)))
+        return self.generator(codes)
+
+    def critic_loss(self, images, generated):
+        self.seen.append(("critic", len(images), len(generated)))
+        assert images.requires_grad is False
+        assert generated.requires_grad
+        terms = {"reconstruction": self.critic(images).mean(), "others": self.critic(generated).mean()}
+        return {"total": terms["reconstruction"] - 2 * terms["others"], **terms}
+
+    def generator_loss(self, generated):
+        self.seen.append(("generator", len(generated)))
+        return {"total": self.critic(generated).mean()}
+
+
+def test_the_players_of_a_pair_step_by_their_own_gradient_on_whole_batches_at_the_rate_of_the_share():
+    torch.manual_seed(3)
+    pair, images = Players().eval(), torch.rand(11, 4)
+    before = {name: value.clone() for name, value in pair.named_parameters()}
+    optimizers = [torch.optim.SGD(player.parameters(), lr=9.0) for player in (pair.critic, pair.generator)]
+    shares = []
+    loop = training.one_adversarial_epoch(
+        pair, images, *optimizers, lambda share: shares.append(share) or 0.1 + share, batch_size=4
+    )
+    assert next(loop)[0] == "critic"
+    assert equal(dict(pair.named_parameters()), before)
+    assert next(loop)[0] == "generator"
+    assert pair.generator.weight.grad is None  # the critic's loss left none there
+    moved = pair.critic.weight - before["critic.weight"]
+    torch.testing.assert_close(moved, -0.1 * pair.critic.weight.grad)
+    critics = pair.critic.weight.grad.clone()
+    assert next(loop)[0] == "critic"
+    assert torch.equal(pair.critic.weight.grad, critics)  # nor the generator's loss here
+    moved = pair.generator.weight - before["generator.weight"]
+    torch.testing.assert_close(moved, -0.1 * pair.generator.weight.grad)
+    generators = pair.generator.weight.clone()
+    assert next(loop)[0] == "generator"
+    assert next(loop, None) is None
+    torch.testing.assert_close(pair.generator.weight - generators, -0.6 * pair.generator.weight.grad)
+    assert set(shares) == {0.0, 0.5}
+    assert pair.seen == 2 * [("decode", True, (4, 3)), ("critic", 4, 4), ("generator", 4)]
+    for player in (pair.critic, pair.generator):
+        assert player.bias.grad is None
+
+
+def test_a_pair_is_trained_for_five_epochs_on_batches_of_two_at_least_with_a_short_memory(monkeypatch):
+    made, adam = [], torch.optim.Adam
+    monkeypatch.setattr(
+        torch.optim, "Adam", lambda *given, **settings: made.append(settings) or adam(*given, **settings)
+    )
+    moved = []
+
+    class Moved(Players):
+        def to(self, device):
+            moved.append(device)
+            return super().to(device)
+
+    history = training.fit_pair(Moved(), torch.rand(5, 4), batch_size=2, device="cpu")
+    assert len(history) == 5
+    assert made == [{"betas": (0.5, 0.95), "fused": True}] * 2
+    assert moved == [torch.device("cpu")]
+    with pytest.raises(ValueError, match=r"got batches of 1 \(batch_size=1, 5 images\), expected at least 2"):
+        training.fit_pair(Players(), torch.rand(5, 4), batch_size=1, device="cpu")
+    with pytest.raises(ValueError, match="got batches of 1"):
+        training.fit_pair(Players(), torch.rand(1, 4), device="cpu")
+
+
+@pytest.mark.parametrize(
+    ("player", "cure"), [("critic", "no step was taken"), ("generator", "a smaller learning rate")]
+)
+def test_a_bad_loss_of_the_generator_comes_after_a_step_of_the_critic(player, cure):
+    class Bad(Players):
+        def critic_loss(self, images, generated):
+            terms = super().critic_loss(images, generated)
+            return terms | ({"total": terms["total"] * math.nan} if player == "critic" else {})
+
+        def generator_loss(self, generated):
+            return {"total": super().generator_loss(generated)["total"] * math.nan}
+
+    with pytest.raises(FloatingPointError, match=f"the {player}'s loss .*in epoch 1, step 1; {cure}"):
+        training.fit_pair(Bad(), torch.rand(5, 4), batch_size=2, device="cpu")

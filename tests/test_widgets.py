@@ -1,9 +1,12 @@
 """What Python does for the explorables: networks in 8 bits, held against those that they came from."""
 
+import base64
 import json
 import os
 import sys
+import warnings
 
+import numpy as np
 import pytest
 import torch
 import train_explorables as recipes
@@ -192,3 +195,81 @@ def test_a_map_shows_600_of_any_number_of_images(network, digits):
     many = ae.widgets.export(network, digits.train_images, digits.train_labels)
     assert len(digits.train_images) > 1000
     assert all(many[name] == few[name] for name in ("codes", "labels", "sigmas"))
+
+
+@pytest.fixture(scope="module")
+def some():
+    """More images than a map shows, and labels that need all of a byte."""
+    random = torch.Generator().manual_seed(0)
+    return torch.rand(1300, 1, 28, 28, generator=random), torch.randint(256, (1300,), generator=random)
+
+
+@pytest.fixture(scope="module", params=["DenseAutoencoder", "VAE"])
+def untrained(request):
+    settings = {"beta": 4.0} if request.param == "VAE" else {}
+    return getattr(ae.models, request.param)((784, 12, 7, 2), **settings)
+
+
+def numbers(text, kind="<f4"):
+    return np.frombuffer(base64.b64decode(text), kind)
+
+
+def test_what_a_page_is_told_is_worked_out_again(untrained, some):
+    images, labels = some
+    exported = json.loads(json.dumps(ae.widgets.export(untrained, images, labels)))
+    rounded, is_vae = ae.widgets.from_exported(exported), isinstance(untrained, ae.models.VAE)
+    assert type(rounded) is type(untrained)
+    assert not rounded.training
+    assert exported["model"] == type(untrained).__name__
+    assert exported["widths"] == [784, 12, 7, 2]
+    assert exported["beta"] == (4.0 if is_vae else None)
+    assert getattr(rounded, "beta", None) == exported["beta"]
+    with torch.no_grad():
+        given = rounded.encoder(images.flatten(1))
+        codes, log_var = given[:, :2], given[:, 2:]
+        white = rounded.decoder(codes).sigmoid().double()
+    pixels = images.flatten(1).double()
+    errors = -(pixels * white.log() + (1 - pixels) * (1 - white).log()).sum(1)
+    assert numbers(exported["codes"]) == pytest.approx(codes[:600].flatten().numpy(), abs=1e-5)
+    assert numbers(exported["labels"], "u1").tolist() == labels[:600].tolist()
+    assert exported["error"] == pytest.approx(errors.mean().item(), abs=2e-3)
+    low, high = exported["error_range"]
+    assert (errors < low).double().mean() == pytest.approx(0.05, abs=2e-3)
+    assert (errors > high).double().mean() == pytest.approx(0.05, abs=2e-3)
+    if is_vae:
+        assert numbers(exported["sigmas"]) == pytest.approx((log_var[:600] / 2).exp().flatten().numpy(), rel=1e-5)
+        rate = ((codes.square() + log_var.exp() - 1 - log_var) / 2).sum(1).mean().item()
+        assert exported["rate"] == pytest.approx(rate, abs=1e-3)
+    else:
+        assert exported["sigmas"] is None
+        assert not {"rate", "distortion"} & set(exported)
+
+
+def test_the_largest_weight_of_each_row_is_127_steps(untrained, some):
+    for layer in (part for name in ("encoder", "decoder") for part in ae.widgets.export(untrained, *some)[name]):
+        whole = np.abs(numbers(layer["weight"], "i1").astype(int).reshape(len(numbers(layer["scale"])), -1))
+        assert (whole.max(1) == 127).all()
+
+
+def test_a_label_of_more_than_a_byte_is_refused(untrained, some):
+    images, labels = some
+    assert labels.max() == 255
+    with pytest.raises(ValueError, match="got labels from 0 to 256, expected one label from 0 to 255"):
+        ae.widgets.export(untrained, images, (labels + (labels == 255)))
+
+
+def test_a_unit_without_weights_travels_quietly(some):
+    model = ae.models.DenseAutoencoder((784, 12, 2))
+    model.encoder[0].weight.data[3] = 0
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        exported = ae.widgets.export(model, *some)
+        rounded = ae.widgets.from_exported(exported)
+    assert (numbers(exported["encoder"][0]["scale"]) > 0).all()
+    assert torch.equal(rounded.encoder[0].weight[3], torch.zeros(784))
+
+
+def test_another_module_that_is_missing_is_named_as_it_is(digits, monkeypatch):
+    monkeypatch.setitem(sys.modules, "aecourse.widgets.live", None)
+    with pytest.raises(ModuleNotFoundError, match=r"aecourse\.widgets\.live"):
+        ae.widgets.pad(ae.widgets.draw(digits))

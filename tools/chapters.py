@@ -1,6 +1,7 @@
 """Execute, in place, the notebooks whose stored outputs are older than the code that made them.
 
-A notebook that fails keeps its old outputs; the others are still executed.
+Two run side by side with one thread each, as the tests and `spread.py` run them: so the numbers that a page shows are
+those that are tested.  A notebook that fails keeps its old outputs; the others are still executed.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 import nbformat
@@ -31,8 +33,9 @@ def is_stale(notebook: nbformat.NotebookNode) -> bool:
     return notebook.metadata.get("aecourse", {}).get("fingerprint") != fingerprint(notebook)
 
 
-def execute(notebook: nbformat.NotebookNode, folder: Path) -> None:
-    """Run the notebook from a fresh kernel and keep its outputs, without what changes from run to run."""
+def execute(notebook: nbformat.NotebookNode, folder: Path) -> float:
+    """Run the notebook from a fresh kernel, keep its outputs without what changes from run to run; return seconds."""
+    started = time.perf_counter()
     NotebookClient(
         notebook,
         timeout=SECONDS_PER_CELL,
@@ -47,10 +50,12 @@ def execute(notebook: nbformat.NotebookNode, folder: Path) -> None:
     }
     for cell in notebook.cells:
         cell.metadata = {key: value for key, value in cell.metadata.items() if key in ("tags", "mystnb")}
+    return time.perf_counter() - started
 
 
 def main() -> int:
     """Execute what is stale, a line for each notebook; return the number of failures."""
+    os.environ["OMP_NUM_THREADS"] = "1"
     os.environ["TQDM_DISABLE"] = "1"  # a progress bar has no place in stored outputs
     os.environ["AECOURSE_STRICT"] = "1"  # nor has a claim that does not hold
     if "AECOURSE_DATA" in os.environ:  # kernels start in the notebook's folder
@@ -61,17 +66,19 @@ def main() -> int:
     if stale:
         data.load("mnist", fallback=False)  # the book's numbers are MNIST's, never the embedded digits'
     failures = 0
-    for number, path in enumerate(stale, 1):
-        print(f"[{number}/{len(stale)}] {path.relative_to(ROOT)} …", end=" ", flush=True)
-        started = time.perf_counter()
-        try:
-            execute(loaded[path], path.parent)
-        except (CellExecutionError, TimeoutError, RuntimeError) as error:
-            failures += 1
-            print(f"failed, its old outputs are kept\n{error}")
-        else:
-            nbformat.write(loaded[path], path)
-            print(f"{time.perf_counter() - started:.0f} s")
+    with ThreadPoolExecutor(2) as pool:
+        jobs = {pool.submit(execute, loaded[path], path.parent): path for path in stale}
+        for number, job in enumerate(as_completed(jobs), 1):
+            path = jobs[job]
+            print(f"[{number}/{len(stale)}] {path.relative_to(ROOT)}: ", end="")
+            try:
+                seconds = job.result()
+            except (CellExecutionError, TimeoutError, RuntimeError) as error:
+                failures += 1
+                print(f"failed, its old outputs are kept\n{error}", flush=True)
+            else:
+                nbformat.write(loaded[path], path)
+                print(f"{seconds:.0f} s", flush=True)
     return failures
 
 

@@ -103,7 +103,8 @@ def draw_shapes(factors: Tensor) -> Tensor:
     a, b = size, size / 2
     # How far outside the edge each pixel's centre lies, in pixels; negative inside.
     radius = torch.hypot(x / a, y / b)
-    ellipse = radius * (radius - 1) / torch.hypot(x / a**2, y / b**2).clamp(min=1e-6)
+    steepness = torch.hypot(x / a**2, y / b**2).clamp(min=1e-6)
+    ellipse = torch.where(radius > 0, radius * (radius - 1) / steepness, -b)
     rectangle = torch.maximum(x.abs() - a, y.abs() - b)
     triangle = torch.maximum((b * x + 2 * a * y.abs() - a * b) / torch.hypot(b, 2 * a), -x - a)
     outside = torch.where(kind == 0, ellipse, torch.where(kind == 1, rectangle, triangle))

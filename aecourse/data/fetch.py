@@ -110,8 +110,8 @@ def fetch(name: str, files: Sequence[File], *, stand_in: str | None = None) -> t
 
 def _roots(folder: Path, files: Sequence[File]) -> list[Path]:
     """Return where the files may have their paths: in the folder, or above it if it is a part of these paths."""
-    parts = Path(files[0].path).parts[:-1]
-    above = [folder.parents[k - 1] for k in range(1, len(parts) + 1) if folder.parts[-k:] == parts[:k]]
+    parts, whole = Path(files[0].path).parts[:-1], folder.resolve()  # "." has no parts
+    above = [whole.parents[k - 1] for k in range(1, len(parts) + 1) if whole.parts[-k:] == parts[:k]]
     return [folder, *above]
 
 

@@ -6,6 +6,7 @@ without a new hand-out.
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import Any
 
@@ -29,7 +30,12 @@ def check(question: str, answer: Any, *, seed: int = 0) -> Verdict:
 
     Raises:
         ValueError: if there is no question of that name.
+        AssertionError: with the Verdict, if the answer is not right and nbgrader runs the notebook, to validate or to
+            grade it: whatever a cell says, nbgrader takes it for passed unless it fails.
     """
     if question not in QUESTIONS:
         raise ValueError(f"got {question!r}, expected one of {', '.join(QUESTIONS)}")
-    return check_answer(QUESTIONS[question], answer, seed=seed)
+    verdict = check_answer(QUESTIONS[question], answer, seed=seed)
+    if not verdict.right and "NBGRADER_EXECUTION" in os.environ:
+        raise AssertionError(str(verdict))
+    return verdict

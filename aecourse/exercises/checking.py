@@ -375,8 +375,8 @@ class _time_limit:
     def __exit__(self, *_):
         if self.works:
             signal.setitimer(signal.ITIMER_REAL, 0)
+            sys.settrace(self.trace)  # first: signal.signal is Python, and a line of it would raise TimeUp
             signal.signal(signal.SIGALRM, self.old)
-            sys.settrace(self.trace)
 
     def _stop(self, _, frame):
         if frame.f_code.co_filename == __file__:  # the answer has just ended

@@ -28,9 +28,6 @@ export function render({ model, el }) {
       code is long and the clouds are tiny beside their distances. As β grows the clouds grow, the middle of the map comes to the origin, the rate falls, and pictures lose
       detail. The centres keep their distances until the clouds are nearly as wide as the map, and then fall together: at the largest β the rate is close to zero, every image gets the prior itself as its
       cloud, and every draw gives the same picture. That is posterior collapse. Each network was trained apart and has arranged the digits in its own way.`,
-    words: `The rate is what the code costs (the KL term), the distortion what the pixels cost when a draw from the cloud is decoded; both in nats per test image. With a small β the
-      code is long, the clouds are small and far apart, and draws from the prior fall between them. As β grows the clouds grow and draw together into N(0, I), the rate falls, and pictures lose
-      detail. At the largest β the rate is close to zero: every image gets the prior itself as its cloud, and every draw gives the same picture. That is posterior collapse.`,
   });
   const map = new CodeMap(find(".codes"), model.get("colours"));
   const slider = find("input");

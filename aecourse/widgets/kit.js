@@ -26,8 +26,8 @@ const FRAME = `
   canvas { display: block; max-width: 100%; border-radius: 0.3rem; }
   canvas.picture { image-rendering: pixelated; aspect-ratio: 1; background: #000; }
   label.slider { margin-bottom: 0.4rem; }
-  canvas.map { width: 100%; aspect-ratio: 1; touch-action: none; cursor: crosshair;
-    border: 1px solid color-mix(in srgb, currentColor 28%, transparent); }
+  canvas.map { width: 100%; aspect-ratio: 1; border: 1px solid color-mix(in srgb, currentColor 28%, transparent); }
+  canvas.map[role="application"] { touch-action: none; cursor: crosshair; }
   :is(button, input, canvas, summary):focus-visible { outline: 3px solid #3f90da; outline-offset: 2px; }
   figure { margin: 0; } figcaption, .small { font-size: 0.85rem; }
   .number { font-variant-numeric: tabular-nums; }

@@ -1,0 +1,219 @@
+"""The ranges of all claims come from a record of runs, by one rule."""
+
+import json
+import random
+import re
+
+import nbformat
+import numpy as np
+import pytest
+import shifted
+import spread
+import torch
+from chapters import notebooks
+
+import aecourse as ae
+
+CHAPTERS = [path for path in notebooks() if "claims(" in path.read_text("utf-8")]
+
+
+RUNS = 3 + spread.MORE  # with the oldest, today's and Colab's versions, and more
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+def test_every_claim_has_a_record_and_holds_in_all_its_runs(path):
+    record, claims = spread.read(path), spread.claims(nbformat.read(path, 4))
+    for run in record["runs"].values():
+        assert run["values"].keys() == claims.keys()
+        for what, bounds in claims.items():
+            exact = pytest.approx(bounds[0], rel=1e-4, abs=1e-4)
+            assert bounds[0] <= run["values"][what] <= bounds[-1] if bounds[1:] else run["values"][what] == exact, what
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+def test_every_claim_has_the_range_that_follows_from_its_record(path):
+    record, claims = spread.read(path), spread.claims(nbformat.read(path, 4))
+    if len(record["runs"]) < RUNS:
+        pytest.skip(f"{len(record['runs'])} of {RUNS} runs are there; `make spread` makes the others")
+    assert {name.split(",")[0] for name in record["runs"]} == {"today", "oldest", "Colab"}
+    ranges = spread.ranges_of(record)
+    for what, bounds in claims.items():
+        if len(bounds) == 2:
+            assert bounds == tuple(float(spread.written(bound).replace("_", "")) for bound in ranges[what]), what
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+def test_every_spread_in_the_text_is_that_of_the_record(path):
+    record = spread.read(path)
+    for cell in nbformat.read(path, 4).cells:
+        if cell.cell_type == "markdown":
+            assert cell.source.count("<!-- runs") == len(spread.SPREAD.findall(cell.source)), cell.source
+            assert spread.with_spreads(cell.source, record) == cell.source
+
+
+def test_the_versions_of_the_record_are_the_oldest_todays_and_colabs():
+    runs = spread.read(CHAPTERS[0])["runs"]
+    versions = {name.split(",")[0]: run["versions"] for name, run in runs.items()}
+    listed = (spread.ROOT / "tools" / "colab.txt").read_text("utf-8")
+    assert f"torch=={versions['Colab']['torch'].split('+')[0]}" in listed
+    least = re.search(r'"torch>=([\d.]+)', (spread.ROOT / "pyproject.toml").read_text("utf-8"))[1]
+    assert f"{versions['oldest']['torch']}.".startswith(f"{least}.")
+
+
+@pytest.mark.parametrize(
+    ("values", "low", "high"),
+    [
+        ([13.871] * 8, 13.857, 13.885),  # no seed changes it: a thousandth
+        ([10.5, 11.5, 12.5, 13.5, 14.5, 15.5], 1, 25),  # 13 ± 5.60 · 1.87 · 1.08 = 1.68 … 24.32
+        ([0.97, 0.99, 0.98, 0.98], 0.893, 1),  # a share stays one: 0.98 ± 9.46 · 0.0082 · 1.12
+        ([0.0, 0.02, 0.01, 0.01], 0, 0.097),
+        ([-0.5, 0.5, 0.1, -0.1], -4.5, 4.5),
+        ([-15.0, -14.0, -13.0, -12.0, -11.0, -10.5], -24, -2),
+        ([1.5, 15.0, 5.0, 4.0, 6.0, 5.0], 0.055, 430),  # factors
+        ([-15.0, -1.5, -5.0, -4.0, -6.0, -5.0], -430, -0.055),
+        ([8, 8, 8], 8, 8),  # counts
+        ([7, 8, 8, 8, 8, 8], 5, 11),  # 7.83 ± 5.60 · 0.41 · 1.08 = 5.36 … 10.30
+        ([0.0, 0.0], 0, 0),
+    ],
+)
+def test_a_range_is_a_prediction_interval_rounded_outward(values, low, high):
+    assert spread.span(values) == (low, high)
+
+
+@pytest.mark.parametrize("values", [[1.0], [1.0, float("nan")], [1.0, float("inf")], []])
+def test_no_range_comes_from_one_run_or_from_what_is_no_number(values):
+    with pytest.raises(ValueError, match="expected at least two finite numbers"):
+        spread.span(values)
+
+
+def test_a_range_holds_what_it_was_made_of():
+    dice = random.Random(0)
+    for _ in range(2000):
+        scale, shape = 10 ** dice.uniform(-6, 6), dice.choice([1, -1])
+        values = [shape * scale * dice.lognormvariate(0, dice.choice([0.01, 1])) for _ in range(8)]
+        low, high = (float(spread.written(bound).replace("_", "")) for bound in spread.span(values))
+        assert low <= min(values) <= max(values) <= high
+
+
+SOURCE = """\
+# what is checked − in short
+ae.claims(
+    ("a − b", f(1, 2), -1, 2.5),
+    ("exact", 3 - 2, 1),
+    ("c", x[0], 0.25, 1_000),
+    on=mnist,
+)
+"""
+
+
+def notebook(*sources):
+    return nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in sources])
+
+
+def test_ranges_are_written_where_they_stand_and_nothing_else_changes():
+    new = spread.with_ranges(SOURCE, {"a − b": (0.5, 1e7), "exact": (0, 1), "c": (-2000.0, 0.00001)})
+    assert new == SOURCE.replace("-1, 2.5", "0.5, 1e+07").replace("0.25, 1_000", "-2_000, 1e-05")
+    assert spread.claims(notebook(new)) == {"a − b": (0.5, 1e7), "exact": (1,), "c": (-2000, 1e-5)}
+
+
+def test_a_spread_in_the_text_is_that_of_its_claim():
+    record = {
+        "runs": {name: {"values": {"share, of all": x, "d": -y}} for name, x, y in [("a", 0.741, 2), ("b", 0.906, 1)]}
+    }
+    text = (
+        "from 1 to 2 %<!-- runs: share, of all, × 100 -->, 0.0 to 0.00 <!-- not --> 3–4.0<!-- runs: d --> **1** and 0.0"
+    )
+    assert spread.with_spreads(text, record) == text.replace("1 to 2 %", "74 to 91 %").replace("3–4.0", "−2–−1.0")
+    assert spread.with_spreads(spread.with_spreads(text, record), record) == spread.with_spreads(text, record)
+    with pytest.raises(ValueError, match="a spread of 'e', which is no claim"):
+        spread.with_spreads("1 and 2<!-- runs: e -->", record)
+
+
+def test_a_stamp_is_blind_for_ranges_and_sees_values():
+    stamp = spread.stamp(notebook("import aecourse as ae", SOURCE))
+    assert spread.stamp(notebook("import aecourse as ae", SOURCE.replace("2.5", "7"))) == stamp
+    assert spread.stamp(notebook("import aecourse as ae", SOURCE.replace("f(1, 2)", "f(1, 3)"))) != stamp
+    assert spread.stamp(notebook("import aecourse as ae", SOURCE.replace("a − b", "a"))) != stamp
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("*rows", "expected a text, a value and one or two numbers"),
+        ("(name, 1, 0, 2)", "expected a text, a value and one or two numbers"),
+        ("('a', 1, 0, high)", "expected a text, a value and one or two numbers"),
+        ("('a', 1, 0, 1), ('a', 2, 0, 1)", "'a' twice"),
+    ],
+)
+def test_a_claim_that_is_not_written_out_or_stands_twice_is_an_error(row, message):
+    with pytest.raises(ValueError, match=message):
+        spread.claims(notebook(f"ae.claims({row})"))
+
+
+def seeded_numbers():
+    """Return a number from every source of randomness that a chapter uses."""
+    from sklearn.utils import check_random_state
+
+    torch.default_generator.manual_seed(3)
+    first = torch.rand(()).item()
+    torch.manual_seed(3)
+    return [
+        first,
+        torch.rand(()).item(),
+        torch.rand((), generator=torch.Generator().manual_seed(3)).item(),
+        np.random.default_rng(3).random(),
+        check_random_state(3).rand(),
+        random.Random(3).random(),
+        ae.training.nn.Linear(1, 1).weight.item(),
+    ]
+
+
+def test_all_randomness_is_shifted(monkeypatch):
+    sources = [(torch, "Generator"), (torch, "default_generator"), (torch, "manual_seed"), (random, "Random")]
+    for place, name in [*sources, (np.random, "RandomState"), (np.random, "default_rng")]:
+        monkeypatch.setattr(place, name, getattr(place, name))
+    with torch.random.fork_rng():
+        before = seeded_numbers()
+        shifted.shift(0)
+        assert seeded_numbers() == before
+        shifted.shift(1000)
+        moved = seeded_numbers()
+        assert all(a != b for a, b in zip(before, moved, strict=True))
+        assert seeded_numbers() == moved
+        state = torch.default_generator.get_state()
+        torch.default_generator.set_state(state)
+
+
+def test_runs_are_recorded_resumed_and_redone_where_code_changed(tmp_path, monkeypatch, capsys):
+    chapter = tmp_path / "a.ipynb"
+    code = "import aecourse as ae\nimport torch\nx = torch.rand((), generator=torch.Generator().manual_seed(0))\n"
+    nbformat.write(notebook(code + "ae.claims(('x', x, 0, 0.1), ('one', 1, 1))"), chapter)
+    monkeypatch.setattr(spread.chapters, "notebooks", lambda: [chapter])
+    monkeypatch.setattr(spread.data, "load", lambda *_, **__: None)
+    monkeypatch.setattr(spread, "MORE", 1)
+    assert spread.main() == 0
+    record = spread.read(chapter)
+    values = [run["values"]["x"] for run in record["runs"].values()]
+    assert values[0] == pytest.approx(torch.rand((), generator=torch.Generator().manual_seed(0)).item())
+    assert values[1] == pytest.approx(torch.rand((), generator=torch.Generator().manual_seed(1000)).item())
+    assert list(spread.claims(nbformat.read(chapter, 4))["x"]) == pytest.approx(spread.span(values))
+
+    kept = json.loads(json.dumps(record))
+    del kept["runs"]["today, seeds + 1000"]  # as if interrupted
+    kept["runs"]["today, seeds + 0"]["values"]["x"] = 0.5
+    spread.record_of(chapter).write_text(json.dumps(kept))
+    made = spread.one_run
+    calls = []
+    monkeypatch.setattr(spread, "one_run", lambda *given: calls.append(given[-1]) or made(*given))
+    assert spread.main() == 0
+    assert calls == [1000]  # the first was kept
+    assert spread.read(chapter)["runs"]["today, seeds + 0"]["values"]["x"] == 0.5
+
+    nbformat.write(notebook(code + "ae.claims(('x', 2 * x, 0, 0.1), ('one', 1, 1))"), chapter)
+    assert spread.main() == 0
+    assert calls == [1000, 0, 1000]
+    assert "1 of 1 chapters have all their runs; 1 ranges are new" in capsys.readouterr().out
+
+    nbformat.write(notebook(code + "1 / 0\nae.claims(('x', x, 0, 0.1))"), chapter)
+    assert spread.main() == 2
+    assert "division by zero" in capsys.readouterr().out
