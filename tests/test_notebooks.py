@@ -166,7 +166,10 @@ def test_the_code_of_a_check_is_folded_and_nothing_else_is(notebook):
 
 
 def test_a_chapter_drives_the_package_in_short_cells(notebook):
+    """A check may be longer: it is folded on the page, and has a line or more for each number that the text claims."""
     for cell in code_cells(notebook):
+        if "hide-input" in cell.metadata.get("tags", []):
+            continue
         lines = [line for line in cell.source.splitlines() if line.strip()]
         assert len(lines) <= 20, f"{len(lines)} lines: {cell.source[:80]}"
 
