@@ -103,12 +103,11 @@ def record_of(path: Path) -> Path:
 def stamp(notebook: nbformat.NotebookNode) -> str:
     """Return the hash of all that a notebook's numbers depend on: its fingerprint, without the ranges of its claims."""
     bare = copy.deepcopy(notebook)
-    for cell in bare.cells:
-        if cell.cell_type == "code" and "claims(" in cell.source:
-            tree = ast.parse(cell.source)
-            for row in _rows(tree):
-                row.elts[2:] = []
-            cell.source = ast.unparse(tree)
+    for cell in _checks(bare):
+        tree = ast.parse(cell.source)
+        for row in _rows(tree):
+            row.elts[2:] = []
+        cell.source = ast.unparse(tree)
     return fingerprint(bare)
 
 
@@ -119,19 +118,23 @@ def claims(notebook: nbformat.NotebookNode) -> dict[str, tuple[float, ...]]:
         ValueError: if two have the same words, or a claim is not written out as a text and numbers.
     """
     found = {}
-    for cell in notebook.cells:
-        if cell.cell_type == "code" and "claims(" in cell.source:
-            for row in _rows(ast.parse(cell.source)):
-                try:
-                    what, *bounds = (ast.literal_eval(row.elts[number]) for number in (0, *range(2, len(row.elts))))
-                except (AttributeError, ValueError):
-                    raise ValueError(
-                        f"got the claim {ast.unparse(row)}, expected a text, a value and one or two numbers"
-                    ) from None
-                if what in found:
-                    raise ValueError(f"got the claim {what!r} twice; the record needs other words for each")
-                found[what] = tuple(bounds)
+    for cell in _checks(notebook):
+        for row in _rows(ast.parse(cell.source)):
+            try:
+                what, *bounds = (ast.literal_eval(row.elts[number]) for number in (0, *range(2, len(row.elts))))
+            except (AttributeError, ValueError):
+                raise ValueError(
+                    f"got the claim {ast.unparse(row)}, expected a text, a value and one or two numbers"
+                ) from None
+            if what in found:
+                raise ValueError(f"got the claim {what!r} twice; the record needs other words for each")
+            found[what] = tuple(bounds)
     return found
+
+
+def _checks(notebook: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
+    """Return the cells that hold claims."""
+    return [cell for cell in notebook.cells if cell.cell_type == "code" and "claims(" in cell.source]
 
 
 def _rows(tree: ast.AST) -> Iterator[ast.Tuple]:
@@ -219,10 +222,10 @@ def apply(path: Path) -> int:
     """Write what follows from its record into a chapter's claims and text, and return how many ranges are new."""
     notebook, record = nbformat.read(path, as_version=4), read(path)
     before, ranges = copy.deepcopy(notebook), ranges_of(record)
+    for cell in _checks(notebook):
+        cell.source = with_ranges(cell.source, ranges)
     for cell in notebook.cells:
-        if cell.cell_type == "code" and "claims(" in cell.source:
-            cell.source = with_ranges(cell.source, ranges)
-        elif cell.cell_type == "markdown":
+        if cell.cell_type == "markdown":
             cell.source = with_spreads(cell.source, record)
     if notebook != before:
         nbformat.write(notebook, path)
@@ -240,8 +243,8 @@ def main(*environments: str) -> int:
     for path in chapters.notebooks():
         notebook = nbformat.read(path, as_version=4)
         if claims(notebook):
-            notebooks[path], record = notebook, read(path)
-            records[path] = record if record["stamp"] == stamp(notebook) else {"stamp": stamp(notebook), "runs": {}}
+            notebooks[path], record, present = notebook, read(path), stamp(notebook)
+            records[path] = record if record["stamp"] == present else {"stamp": present, "runs": {}}
     wanted = {f"{name}, seeds + {SHIFT * n}": (python, SHIFT * n) for n, (name, python) in enumerate(pythons)}
     tasks = [(path, name) for name in wanted for path in records if name not in records[path]["runs"]]
     failed = 0
@@ -256,13 +259,14 @@ def main(*environments: str) -> int:
                 tqdm.write(f"✗ {path.stem}, {name}: stopped\n{error}")
                 continue
             tqdm.write(f"✓ {path.stem}, {name}: {found.pop('seconds'):.0f} CPU-s, {found.pop('gigabytes'):.2f} GB")
-            runs = records[path]["runs"] | {name: found}
-            records[path]["runs"] = {name: runs[name] for name in wanted if name in runs}
+            runs = records[path]["runs"] | {name: found}  # those of environments that are not named today stay
+            records[path]["runs"] = {name: runs[name] for name in [*wanted, *runs] if name in runs}
             text = json.dumps(records[path], indent=1, ensure_ascii=False) + "\n"
             record_of(path).write_text(text, encoding="utf-8")
     complete = [path for path, record in records.items() if record["runs"].keys() >= wanted.keys()]
     changed = {path: apply(path) for path in complete}
-    subprocess.run([sys.executable, "-m", "ruff", "format", "-q", *complete], cwd=ROOT, check=True)
+    if complete:  # ruff without a file would format all there are
+        subprocess.run([sys.executable, "-m", "ruff", "format", "-q", *complete], cwd=ROOT, check=True)
     print(f"{len(complete)} of {len(records)} chapters have all their runs; {sum(changed.values())} ranges are new")
     return failed
 
