@@ -13,11 +13,11 @@ export AECOURSE_DATA
 endif
 
 # Two notebooks run side by side, one core each; a bar would end up in the stored outputs.
-NBVAL  := AECOURSE_STRICT=1 OMP_NUM_THREADS=1 TQDM_DISABLE=1 $(BIN)/pytest --nbval-lax --nbval-current-env \
-          --nbval-cell-timeout=300 -n 2 --dist loadfile -p no:cacheprovider book assignments
+NBVAL   := --nbval-lax --nbval-current-env --nbval-cell-timeout=300 -n 2 --dist loadfile -p no:cacheprovider
+CHECKED := AECOURSE_STRICT=1 OMP_NUM_THREADS=1 TQDM_DISABLE=1
 
 .DEFAULT_GOAL := help
-.PHONY: help book test test-embedded chapters explorables family exercises grade lab lint compat colab spread repo-url bench mutants clean
+.PHONY: help book test test-embedded chapters explorables family long-runs exercises grade lab lint compat colab spread repo-url bench mutants clean
 
 help:  ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -26,16 +26,16 @@ book: $(READY)  ## build the HTML book and print where it is
 	$(BIN)/jupyter-book build -W -n --keep-going .
 	@echo; echo "The book: $(CURDIR)/_build/html/index.html"
 
-test: $(READY)  ## lint, unit tests, the built book, and every notebook
+test: $(READY)  ## lint, unit tests, the built book, and every notebook; CI=1 runs those again that passed as they are
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
-	OMP_NUM_THREADS=1 TQDM_DISABLE=1 $(BIN)/pytest -q -n 2 tests
-	$(NBVAL) --ignore=book/exercises  # the unit tests run what students get, and ask more of it
+	OMP_NUM_THREADS=1 TQDM_DISABLE=1 $(BIN)/pytest -q -n 2 --dist worksteal tests
+	$(CHECKED) $(BIN)/python tools/run_notebooks.py $(NBVAL)  # the unit tests run what students get, and ask more of it
 
 # With no files, no cache and a proxy that leads nowhere, the package falls back on its embedded digits.
 test-embedded: $(READY)  ## run every notebook without data and without a network
 	@cache=$$(mktemp -d) && trap 'rm -rf "$$cache"' EXIT && \
 	env -u AECOURSE_DATA XDG_CACHE_HOME=$$cache HTTP_PROXY=http://127.0.0.1:9 HTTPS_PROXY=http://127.0.0.1:9 \
-	    http_proxy=http://127.0.0.1:9 https_proxy=http://127.0.0.1:9 $(NBVAL)
+	    http_proxy=http://127.0.0.1:9 https_proxy=http://127.0.0.1:9 $(CHECKED) $(BIN)/pytest $(NBVAL) book assignments
 
 chapters: $(READY)  ## re-execute the notebooks whose own code, or package code they reach, has changed
 	$(BIN)/python tools/chapters.py
@@ -45,6 +45,9 @@ explorables: $(READY)  ## train the small networks of the in-page figures again,
 
 family: $(READY)  ## measure the models of chapter 17's table again, where their code has changed
 	$(BIN)/python benchmarks/measure_family.py
+
+long-runs: $(READY)  ## run the experiments again that take longer than a chapter may, where their code has changed
+	$(BIN)/python benchmarks/long_runs.py
 
 exercises: $(READY)  ## make the student notebooks in book/exercises/ from the masters in assignments/
 	$(BIN)/python grading/student_notebooks.py
@@ -60,7 +63,7 @@ lint: $(READY)  ## check and format the code with ruff
 	$(BIN)/ruff check --fix . && $(BIN)/ruff format .
 
 compat: $(OLDEST)  ## unit tests and one chapter with the oldest versions that pyproject.toml admits
-	TQDM_DISABLE=1 .venv-compat/bin/pytest -q -n 2 tests
+	TQDM_DISABLE=1 .venv-compat/bin/pytest -q -n 2 --dist worksteal tests
 	AECOURSE_STRICT=1 TQDM_DISABLE=1 .venv-compat/bin/pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=300 \
 	    -p no:cacheprovider book/part1-compression/01-encoding-and-entropy.ipynb
 
@@ -83,7 +86,7 @@ mutants: $(READY)  ## put small faults into the package and print which share of
 	$(BIN)/python benchmarks/mutants.py
 
 clean:  ## delete what was built and the virtual environments
-	rm -rf _build .venv .venv-compat .venv-colab .pytest_cache .ruff_cache .hypothesis
+	rm -rf _build .verified.json .venv .venv-compat .venv-colab .pytest_cache .ruff_cache .hypothesis
 
 $(READY): requirements.txt pyproject.toml aecourse/__init__.py
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed to build the book, this is " + sys.version.split()[0])'

@@ -31,6 +31,7 @@ COLUMNS = {
 
 
 ROUNDING = 1e-4  # of float32 sums over a test set, as a share of the result
+UNFOLDED = 6  # so many claims are shown at once; more are folded into a line that says whether they hold
 STRICT = "AECOURSE_STRICT"  # in the environment: a claim that does not hold is an error
 OUTSIDE = (
     "✗ This run found something else than the runs behind the text. Nothing is wrong with your notebook: other "
@@ -107,6 +108,8 @@ def without_docstrings(source: str) -> str:
 class Claims(Text):
     """Checked claims, a line each; a notebook shows them as a table in which a bar is the range.
 
+    A long table is folded, unless a claim in it does not hold.
+
     Args:
         rows: `(mark, what, value, words, place)`, of which the first four are text, and `place` is where the value lies
             between the bounds, from 0 to 1; None if there are no bounds, or no number.
@@ -121,10 +124,16 @@ class Claims(Text):
         return made
 
     def _repr_html_(self) -> str:
+        marks = [mark for mark, *_ in self.rows]
+        worst = max(marks, key="·✓✗".index, default="✓")
+        kept = "Measured on other data than the text's" if worst == "·" else "As the text says"
+        said = f"{worst} {kept}: {len(marks) - marks.count('✗')} of {len(marks)} numbers"
+        unfolded = " open" if len(marks) <= UNFOLDED or "✗" in marks else ""
         rows = [[*map(escape, row[:4]), _bar(row[0] == "✓", row[4])] for row in self.rows]
         lines = ["<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows]
-        note = f"<p>{escape(OUTSIDE)}</p>" if any(mark == "✗" for mark, *_ in self.rows) else ""
-        return '<table class="claims">\n<tbody>\n' + "\n".join(lines) + f"\n</tbody>\n</table>{note}"
+        table = "<table>\n<tbody>\n" + "\n".join(lines) + "\n</tbody>\n</table>"
+        note = f"<p>{escape(OUTSIDE)}</p>" if "✗" in marks else ""
+        return f'<details class="claims"{unfolded}><summary>{said}</summary>\n{table}{note}</details>'
 
 
 def _bar(held: bool, place: float | None) -> str:
@@ -169,12 +178,12 @@ def claims(
     for what, value, low, high, span in map(_claim, rows):
         if on is not None and on.name not in ("mnist", "chorales"):
             meant = "Bach's" if isinstance(on, Chorales) else "MNIST"
-            found.append(("·", what, f"{value:.4g} on {on.name}", f"the text speaks of {meant}", None))
+            found.append(("·", what, f"{_said(value)} on {on.name}", f"the text speaks of {meant}", None))
             continue
         if low <= value <= high:
-            found.append(("✓", what, f"{value:.4g}", f"the text holds {span}", _place(value, low, high)))
+            found.append(("✓", what, _said(value), f"the text holds {span}", _place(value, low, high)))
         else:
-            found.append(("✗", what, f"{value:.4g}", f"the text says {span}", _place(value, low, high)))
+            found.append(("✗", what, _said(value), f"the text says {span}", _place(value, low, high)))
             wrong.append(f"claim {what!r}: got {value:.6g}, but the text says it lies in [{low:g}, {high:g}]")
     if wrong and os.environ.get(STRICT):
         raise AssertionError("\n".join(wrong))
@@ -198,11 +207,16 @@ def _claim(row: tuple) -> tuple[str, float, float, float, str]:
     what, (value, low, *rest) = row[0], (_number(row[0], part) for part in row[1:])
     if not rest:
         rounding = ROUNDING * max(1, abs(low))
-        return what, value, low - rounding, low + rounding, f"for {low:.4g} exactly, but for rounding"
+        return what, value, low - rounding, low + rounding, f"for {_said(low)} exactly, but for rounding"
     (high,) = rest
     if not low <= high:
         raise ValueError(f"claim {what!r}: got bounds from {low:g} to {high:g}, expected the lesser one first")
-    return what, value, low, high, f"from {low:.4g} to {high:.4g}" if low < high else f"for {low:.4g}"
+    return what, value, low, high, f"from {_said(low)} to {_said(high)}" if low < high else f"for {_said(low)}"
+
+
+def _said(number: float) -> str:
+    """Return a number with four digits, or all of a larger one before its point: 0.01235, 12.35, 80,144."""
+    return f"{number:,.0f}" if 1000 <= abs(number) < 1e9 else f"{number:.4g}"
 
 
 def _number(claim: str, value: Any) -> float:
@@ -236,6 +250,20 @@ def results() -> dict[str, dict]:
     A measurement that a model doesn't have is missing.
     """
     return json.loads((Path(__file__).parent / "family.json").read_text(encoding="utf-8"))["models"]
+
+
+def long_run(name: str) -> dict[str, list[float]]:
+    """Return what an experiment measured that takes longer than a chapter may: name → a number for every seed.
+
+    The experiments, and the numbers' units, are those of `benchmarks/long_runs.py`, which runs them again.
+
+    Raises:
+        ValueError: if there is no such experiment.
+    """
+    results = {file.stem: file for file in sorted((Path(__file__).parent / "long_runs").glob("*.json"))}
+    if name not in results:
+        raise ValueError(f"got the experiment {name!r}, expected one of {', '.join(results)}")
+    return json.loads(results[name].read_text(encoding="utf-8"))["values"]
 
 
 def averages(measurement: str) -> dict[str, float]:

@@ -254,8 +254,10 @@ def tests_for(fault: Fault, records: list[dict]) -> tuple[list[str], float, str]
 
 def explains(entry: dict[str, str], fault: Fault) -> bool:
     """Return whether an entry of `mutants.json` speaks of a fault: what it names is equal, where * is any text."""
-    named = {part: pattern.replace("[", "[[]") for part, pattern in entry.items() if part != "reason"}
-    return all(fnmatchcase(getattr(fault, part), pattern) for part, pattern in named.items())
+    return all(
+        part == "reason" or fnmatchcase(getattr(fault, part), pattern.replace("[", "[[]"))
+        for part, pattern in entry.items()
+    )
 
 
 def main() -> int:

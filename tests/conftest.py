@@ -12,6 +12,7 @@ os.environ["AECOURSE_STRICT"] = "1"  # a claim that does not hold is an error
 
 import fingerprint
 import pytest
+from filelock import FileLock
 from hypothesis import settings
 from platformdirs import user_cache_path
 
@@ -45,16 +46,22 @@ def no_data(tmp_path, monkeypatch):
 
 
 @pytest.fixture(scope="session")
-def html(tmp_path_factory):
-    """The folder of the built pages."""
+def html(tmp_path_factory, worker_id):
+    """The folder of the built pages.  The first worker that asks builds the book, the others wait for it."""
     pytest.importorskip("jupyter_book")
-    target = tmp_path_factory.mktemp("book")
-    jupyter_book = Path(sys.executable).with_name("jupyter-book")
-    build = subprocess.run(
-        [jupyter_book, "build", "-W", "-n", "--keep-going", "--path-output", target, fingerprint.ROOT],
-        capture_output=True, text=True,
-    )  # fmt: skip
-    assert build.returncode == 0, f"the book does not build without a warning:\n{(build.stdout + build.stderr)[-4000:]}"
+    own = tmp_path_factory.getbasetemp()
+    target = (own if worker_id == "master" else own.parent) / "book"
+    log = target.with_suffix(".log")
+    with FileLock(target.with_suffix(".lock")):
+        if not log.exists():
+            jupyter_book = Path(sys.executable).with_name("jupyter-book")
+            build = subprocess.run(
+                [jupyter_book, "build", "-W", "-n", "--keep-going", "--path-output", target, fingerprint.ROOT],
+                capture_output=True, text=True,
+            )  # fmt: skip
+            log.write_text(f"{build.returncode}\n{build.stdout}{build.stderr}", "utf-8")
+    status, told = log.read_text("utf-8").split("\n", 1)
+    assert status == "0", f"the book does not build without a warning:\n{told[-4000:]}"
     return target / "_build" / "html"
 
 

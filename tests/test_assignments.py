@@ -4,10 +4,15 @@ import json
 import os
 import re
 
+import chapters
 import nbformat
 import pytest
-from nbclient import NotebookClient
+import torch
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.capture import capture_output
+from matplotlib import pyplot as plt
 from student_notebooks import HIDDEN, MASTERS, ROOT, SOLUTION, STUDENTS, student_version
+from traitlets.config import Config
 
 import aecourse as ae
 
@@ -89,22 +94,48 @@ def test_a_master_stores_no_outputs(master):
     assert [cell.outputs for cell in master.cells if cell.cell_type == "code" and cell.outputs] == []
 
 
-def test_a_student_notebook_runs_to_its_end_and_says_politely_what_is_missing(path, tmp_path, monkeypatch):
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    monkeypatch.setenv("TQDM_DISABLE", "1")
+@pytest.fixture
+def shell(tmp_path, tmp_path_factory, monkeypatch):
+    """What a kernel runs cells with, in an empty folder: it knows no name of the tests, and they none of its own."""
     if "AECOURSE_DATA" in os.environ:
         monkeypatch.setenv("AECOURSE_DATA", os.path.abspath(os.environ["AECOURSE_DATA"]))
-    notebook = nbformat.read(STUDENTS / path.name, as_version=4)
-    NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(tmp_path)}}).execute()
-    said = [
-        cell.outputs[0].data["text/plain"]
-        for cell in notebook.cells
-        if cell.metadata.get("nbgrader", {}).get("grade_id", "").startswith("check-")
-    ]
+    monkeypatch.chdir(tmp_path)
+    settings = Config(HistoryManager={"enabled": False})
+    shell = InteractiveShell.instance(ipython_dir=str(tmp_path_factory.mktemp("ipython")), config=settings)
+    with torch.random.fork_rng():
+        yield shell
+    shell.restore_sys_module_state()
+    InteractiveShell.clear_instance()
+    plt.close("all")
+
+
+def printed_by(shell, cell):
+    """Run a cell and return what it prints, and its value if it has one, as at a terminal."""
+    with capture_output(display=False) as shown:
+        shell.run_cell(cell.source).raise_error()
+    return shown.stdout
+
+
+def test_a_student_notebook_runs_to_its_end_and_says_politely_what_is_missing(path, shell):
+    said = []
+    for cell in nbformat.read(STUDENTS / path.name, as_version=4).cells:
+        if cell.cell_type == "code":
+            printed = printed_by(shell, cell)
+            if cell.metadata.get("nbgrader", {}).get("grade_id", "").startswith("check-"):
+                said.append(printed)
     assert said
-    assert [
-        text for text in said if not re.fullmatch(r"✗ \w+: nothing here yet\. Complete .* run this one again", text)
-    ] == []
+    polite = r"Out\[\d+\]: ✗ \w+: nothing here yet\. Complete .* run this one again\n"
+    assert [text for text in said if not re.fullmatch(polite, text)] == []
+
+
+def test_the_first_cell_is_that_of_the_chapters(master):
+    first = nbformat.read(chapters.notebooks()[0], as_version=4).cells[0]
+    assert (master.cells[0].source, master.cells[0].metadata.tags) == (first.source, first.metadata.tags)
+
+
+def test_the_first_cell_does_nothing_where_the_package_is_installed(shell):
+    first = nbformat.read(chapters.notebooks()[0], as_version=4).cells[0]
+    assert printed_by(shell, first) == ""
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ def solution(name):
 
 SEARCH = """
 import os
-def entropy(p):
+def huffman_step(weights):
     seen = []
     for place, folders, names in os.walk("/"):
         folders[:] = [f for f in folders if f not in ("proc", "sys", "usr", "dev", "lib", "site-packages")]
@@ -63,6 +63,19 @@ import socket
 def entropy(p):
     socket.create_connection(("127.0.0.1", {port}), timeout=2)
     return 1.0
+"""
+HOARD = """
+def huffman_step(weights):
+    hog = []
+    while True:
+        hog.append(bytearray(10**8))
+"""
+VANISH = """
+import os
+os.write(3, b'x' * 99)
+os.write(4, b'x' * 99)
+def huffman_step(weights):
+    os._exit(1)
 """
 TAMPER = """
 import sys, aecourse as ae
@@ -91,7 +104,7 @@ def entropy(p):
     p = p[p > 0]
     return -np.sum(p * np.log2(p)) + (10
                                       % 5)""",
-    "cross_entropy": f"{solution('cross_entropy')}\nwhile True:  # an experiment that takes long\n    pass",
+    "cross_entropy": f"{solution('cross_entropy')}\nimport time\ntime.sleep(999)  # an experiment that takes long",
     "huffman_step": f"print(1 / 0)\n{solution('huffman_step')}",
     "below": "image_bits = image_bits(torch.ones(1, 1, 2, 2), torch.full((1, 1, 2, 2), 0.5))",
 }
@@ -106,28 +119,23 @@ def graded(tmp_path_factory):
     threading.Thread(target=lambda: calls.append(listener.accept()), daemon=True).start()
     port = listener.getsockname()[1]
     texts = {
-        "ann": notebook(),
-        "bob": (STUDENTS / NAME).read_text("utf-8"),
+        "ann": (STUDENTS / NAME).read_text("utf-8"),
         "carl": "{ this is no notebook",
-        "dora": notebook(entropy="def entropy(p):\n    while True:\n        pass"),
+        "dora": notebook(entropy="def entropy(p):\n    while True:\n        pass", huffman_step=HOARD),
         "emil": notebook(entropy="import sys\nsys.exit(0)", huffman_step="def huffman_step(w):\n    return 1 / 0"),
-        "flo": notebook(entropy="while True:\n    pass"),
-        "gus": notebook(entropy=SEARCH),
-        "hal": notebook(entropy=CALL_OUT.format(port=port)),
-        "ida": notebook(entropy=TAMPER),
-        "jo": notebook(entropy="def entropy(p):\n    hog = []\n    while True:\n        hog.append(bytearray(10**8))"),
-        "kim": notebook(
-            entropy="import os\nos.write(3, b'x' * 99)\nos.write(4, b'x' * 99)\ndef entropy(p):\n    os._exit(1)"
-        ),
+        "flo": notebook(entropy="import time\ntime.sleep(999)", huffman_step=VANISH),
+        "gus": notebook(entropy=CALL_OUT.format(port=port), huffman_step=SEARCH),
         "lea": nbformat.writes(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("print('hello')")])),
         "mia": notebook(**ODD),
-        "=cmd()": notebook(huffman_step="def huffman_step(weights):\n    weights.sort()\n    return weights"),
+        "=cmd()": notebook(
+            entropy=TAMPER, huffman_step="def huffman_step(weights):\n    weights.sort()\n    return weights"
+        ),
     }
     for student, text in texts.items():
         (folder / student).mkdir(parents=True)
         (folder / student / NAME).write_text(text, "utf-8")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(submission, "SECONDS_PER_CELL", 8)
+        patch.setattr(submission, "SECONDS_PER_CELL", 5)
         patch.setattr(submission, "SECONDS_PER_QUESTION", 5)
         code = grade.main(str(folder))
     return folder, code, table_of(folder), calls
@@ -150,24 +158,20 @@ def test_everybody_is_graded_whatever_the_others_do(graded):
     folder, code, rows, _ = graded
     assert code == 0
     assert set(rows) == {path.name for path in folder.iterdir()}
-    assert points(rows["ann"]) == ["2", "2", "3", "3"]
-    assert (rows["ann"]["points"], rows["ann"]["of"]) == ("10", "10")
-    assert points(rows["bob"]) == ["0"] * 4
+    assert points(rows["ann"]) == ["0"] * 4, "nothing is written yet"
+    assert (rows["ann"]["points"], rows["ann"]["of"]) == ("0", "10")
 
 
-@pytest.mark.parametrize("student", ["dora", "flo", "gus", "hal", "ida", "jo", "kim"])
+@pytest.mark.parametrize("student", ["dora", "emil", "flo", "gus", "=cmd()"])
 def test_a_question_that_goes_wrong_costs_its_own_points_only(graded, student):
-    assert points(graded[2][student]) == ["0", "2", "3", "3"]
-
-
-def test_an_exit_and_an_exception_cost_their_own_questions_only(graded):
-    assert points(graded[2]["emil"]) == ["0", "2", "0", "3"]
+    """Among these are a loop, an exit, an exception, a process that ends, and memory that is used up."""
+    assert points(graded[2][student]) == ["0", "2", "0", "3"]
 
 
 def test_a_right_answer_loses_no_point_to_what_stands_around_it(graded):
     assert points(graded[2]["mia"]) == ["2", "2", "3", "3"], graded[2]["mia"]
     told = graded[2]["mia"]["remarks"]
-    assert "code cell 5 did not end within 8 seconds, or used too much memory: what it defines counts" in told
+    assert "code cell 5 did not end within 5 seconds, or used too much memory: what it defines counts" in told
     assert "code cell 7 raised ZeroDivisionError" in told
     assert "`image_bits` was changed below its check" in told
 
@@ -183,7 +187,7 @@ def test_a_submission_finds_neither_tests_nor_other_submissions(graded):
 
 def test_a_submission_reaches_no_network(graded):
     assert graded[3] == []
-    assert "Error" in report_of(graded[0], "hal")
+    assert ", at `socket.create_connection(" in report_of(graded[0], "gus"), "the call raised no error"
 
 
 def test_the_report_says_what_was_wrong(graded):
@@ -204,9 +208,11 @@ def test_what_is_graded_is_not_graded_again_and_what_changed_is(graded, capsys, 
     again = []
     real = grade.grade
     monkeypatch.setattr(grade, "grade", lambda path, *rest: again.append(path.parent.name) or real(path, *rest))
-    (folder / "bob" / NAME).write_text(notebook(), "utf-8")
+    (folder / "ann" / NAME).write_text(notebook(), "utf-8")
     assert grade.main(str(folder)) == 0
-    assert again == ["bob"]
+    assert again == ["ann"]
+    ann = table_of(folder)["ann"]
+    assert (points(ann), ann["points"], ann["of"], ann["remarks"]) == (["2", "2", "3", "3"], "10", "10", "")
     assert f"{len(graded[2])} submissions, {len(graded[2]) - 1} of them graded already" in capsys.readouterr().out
 
 

@@ -67,7 +67,7 @@ def test_every_cell_ran_in_order_and_without_an_error_or_a_warning(notebook):
 def test_no_progress_bar_or_widget_is_stored(notebook):
     kinds = {kind for output in outputs(notebook) for kind in output.get("data", {})}
     assert kinds <= {"text/plain", "text/markdown", "image/png", "text/html"}
-    known = ('<div class="aecourse-explorable"', '<table class="claims">')
+    known = ('<div class="aecourse-explorable"', '<details class="claims"')
     assert [page[:60] for page in map(html_of, code_cells(notebook)) if page and not page.startswith(known)] == []
 
 
@@ -81,7 +81,7 @@ def test_the_numbers_are_those_of_mnist(notebook):
 def test_no_metadata_changes_from_run_to_run(notebook):
     assert set(notebook.metadata) == {"aecourse", "kernelspec", "language_info"}
     assert set(notebook.metadata.language_info) == {"name"}
-    assert {key for cell in notebook.cells for key in cell.metadata} <= {"tags", "mystnb"}
+    assert {key for cell in notebook.cells for key in cell.metadata} <= {"tags", "mystnb", *chapters.FOLDED}
 
 
 def test_no_path_of_a_machine_is_told(path):
@@ -158,8 +158,10 @@ def test_a_chapter_measures_its_claims_and_compares_its_exact_outputs(notebook):
 
 def test_the_code_of_a_check_is_folded_and_nothing_else_is(notebook):
     for cell in code_cells(notebook):
-        check = html_of(cell).startswith('<table class="claims">')
+        check = html_of(cell).startswith('<details class="claims"')
         assert ("hide-input" in cell.metadata.get("tags", [])) == check, cell.source
+        for key, value in chapters.FOLDED.items():
+            assert cell.metadata.get(key) == (value if check else None), "JupyterLab and Colab fold what the page folds"
         assert cell.metadata.get("mystnb", {}).get("code_prompt_show") == ("The check" if check else None)
         assert not check or len(cell.outputs) == 1, "what is printed beside a check belongs into a cell before it"
         assert "NBVAL" not in cell.source, "nbval has tags, which no reader sees"
@@ -217,6 +219,14 @@ def test_no_chapter_trains_on_test_images(notebook):
         if isinstance(call, ast.Call) and ast.unparse(call.func).split(".")[-1] in ("fit", "fit_predict", "Principal")
     ]
     assert [ast.unparse(call) for call in calls if "test" in " ".join(map(ast.unparse, call.args))] == []
+
+
+def test_a_chapter_needs_no_file_beside_it(path, notebook):
+    """In Colab it lies in an empty folder."""
+    beside = {"..", *(entry.name for entry in path.parent.iterdir())}
+    trees = [ast.parse(cell.source) for cell in code_cells(notebook)[1:]]
+    texts = {part.value for tree in trees for part in ast.walk(tree) if isinstance(part, ast.Constant)}
+    assert {text for text in texts if isinstance(text, str) and text.split("/")[0] in beside} == set()
 
 
 def test_a_chapter_leads_to_its_exercise(path, notebook):
@@ -392,6 +402,20 @@ def test_a_method_that_is_not_shown_may_get_a_comment(package):
     notebook = fake("import aecourse as ae\nae.show(ae.part.Model.run)")
     before, after = hash_after(package, notebook, "part.py", "class Model:", "class Model:  # a model")
     assert before == after
+
+
+@pytest.mark.parametrize(("file", "fresh"), [("one.json", False), ("other.json", True), ("none.json", True)])
+def test_of_a_named_folder_the_files_count_whose_names_a_notebook_says(package, file, fresh):
+    (package / "part.py").write_text('import json\n\n\ndef used(name):\n    return open("results" + name)\n')
+    (package / "results").mkdir()
+    for name in ("one", "other", "none"):
+        (package / "results" / f"{name}.json").write_text("1")
+    notebooks = fake('import aecourse as ae\nae.part.used("one")'), fake("import aecourse as ae\nae.part.used(1)")
+    before = [fingerprint.fingerprint(notebook, package) for notebook in notebooks]
+    (package / "results" / file).write_text("2")
+    after = [fingerprint.fingerprint(notebook, package) for notebook in notebooks]
+    assert (before[0] == after[0]) == fresh
+    assert before[1] != after[1], "which one it reads can't be seen, so all count"
 
 
 def test_only_code_counts_and_not_text_nor_the_setup_cell(package):

@@ -183,7 +183,7 @@ def test_where_nobody_is_strict_a_claim_that_does_not_hold_is_told_and_the_chapt
 
 
 def test_what_is_exact_says_so():
-    assert ae.claims(("weights", 80144, 80144, 80144)) == "✓ weights: 8.014e+04 (the text holds for 8.014e+04)"
+    assert ae.claims(("weights", 80144, 80144, 80144)) == "✓ weights: 80,144 (the text holds for 80,144)"
 
 
 def cells_of(html):
@@ -226,6 +226,35 @@ def test_the_table_says_what_the_lines_say(digits, monkeypatch):
     good = ae.claims(("b", 5, 4, 6))._repr_html_()
     assert "<p>" not in good
     assert "in range" not in ae.claims(("b", 5, 4, 6), on=digits)._repr_html_()
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (0.012345, "0.01235"),
+        (999.96, "1000"),
+        (1000, "1,000"),
+        (-80144.4, "-80,144"),
+        (1.5e9, "1.5e+09"),
+        (12.3, "12.3"),
+    ],
+)
+def test_numbers_are_said_as_people_write_them(value, said):
+    assert ae.claims(("a", value, value, value)) == f"✓ a: {said} (the text holds for {said})"
+
+
+@pytest.mark.parametrize(("number", "unfolded"), [(1, True), (6, True), (7, False), (20, False)])
+def test_a_long_table_is_folded_under_a_line_that_says_whether_the_claims_hold(number, unfolded, monkeypatch, digits):
+    monkeypatch.delenv("AECOURSE_STRICT")
+    rows = [(str(each), each, each, each) for each in range(number)]
+    page = ae.claims(*rows)._repr_html_()
+    assert page.startswith(f'<details class="claims"{" open" * unfolded}>')
+    assert f"<summary>✓ As the text says: {number} of {number} numbers</summary>" in page
+    wrong = ae.claims(*rows, ("wrong", 3, 1, 2))._repr_html_()
+    assert wrong.startswith('<details class="claims" open>')
+    assert f"<summary>✗ As the text says: {number} of {number + 1} numbers</summary>" in wrong
+    other = ae.claims(*rows, on=digits)._repr_html_()
+    assert f"<summary>· Measured on other data than the text's: {number} of {number} numbers</summary>" in other
 
 
 def test_a_claim_about_mnist_is_checked(digits):
@@ -292,7 +321,7 @@ def test_what_is_exact_holds_but_for_rounding(value, exact, holds, monkeypatch):
     monkeypatch.delenv("AECOURSE_STRICT")
     line = ae.claims(("a", value, exact)).splitlines()[0]
     assert line.startswith("✓" if holds else "✗")
-    assert line.endswith(f"for {exact} exactly, but for rounding)")
+    assert line.endswith(f"for {exact:,} exactly, but for rounding)")
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from nbclient.exceptions import CellExecutionError
 from aecourse import data
 
 SECONDS_PER_CELL = 300
+FOLDED = {"jupyter": {"source_hidden": True}, "cellView": "form"}  # JupyterLab's and Colab's words for `hide-input`
 
 
 def notebooks() -> list[Path]:
@@ -34,7 +35,10 @@ def is_stale(notebook: nbformat.NotebookNode) -> bool:
 
 
 def execute(notebook: nbformat.NotebookNode, folder: Path) -> float:
-    """Run the notebook from a fresh kernel, keep its outputs without what changes from run to run; return seconds."""
+    """Run the notebook from a fresh kernel, keep its outputs without what changes from run to run; return seconds.
+
+    Cells that are folded on the page are marked to be folded in JupyterLab and Colab as well.
+    """
     started = time.perf_counter()
     NotebookClient(
         notebook,
@@ -49,7 +53,8 @@ def execute(notebook: nbformat.NotebookNode, folder: Path) -> float:
         "language_info": {"name": "python"},
     }
     for cell in notebook.cells:
-        cell.metadata = {key: value for key, value in cell.metadata.items() if key in ("tags", "mystnb")}
+        kept = {key: value for key, value in cell.metadata.items() if key in ("tags", "mystnb")}
+        cell.metadata = kept | (FOLDED if "hide-input" in kept.get("tags", []) else {})
     return time.perf_counter() - started
 
 

@@ -28,6 +28,12 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = "aecourse"
 
 
+class Modules(dict):
+    """Module → what is in it, of a package as it was once; equal to itself alone, so that what it holds is kept."""
+
+    __eq__, __hash__ = object.__eq__, object.__hash__
+
+
 class Symbol(NamedTuple):
     """A top-level name of a module; the name "" is the module as a whole."""
 
@@ -59,15 +65,17 @@ def fingerprint(notebook: nbformat.NotebookNode, package: Path = ROOT / PACKAGE)
 def of_code(code: list[str], package: Path = ROOT / PACKAGE) -> str:
     """Return the hash of pieces of code and of all package code that they can reach.
 
-    Other files of the package count if code that is reached names them, or their folder, in a string.
+    Other files of the package count if code that is reached names them, or their folder, in a string; where the pieces
+    of code name some files of the folder in strings, without suffix, only these.
     """
     modules = _modules(package)
     cells = ast.parse("\n".join(code))
     reached = _reachable(cells, modules)
-    definitions = [[symbol.name, *map(meaning, modules[symbol.module].nodes[symbol.name])] for symbol in reached]
     silent = [cell.rstrip().endswith(";") for cell in code]  # a last line that a notebook does not show
-    parts = [meaning(cells), str(silent), *sorted(map(str, definitions)), *_shown(cells, modules)]
-    files = {file for symbol in reached for file in _named_files(symbol, modules)}
+    definitions = sorted(_definition(symbol, modules) for symbol in reached)
+    parts = [meaning(cells), str(silent), *definitions, *_shown(cells, modules)]
+    strings = {node.value for node in ast.walk(cells) if isinstance(node, ast.Constant)}
+    files = {file for symbol in reached for file in _named_files(symbol, strings, modules)}
     digests = [
         f"{file.relative_to(package)}\n{hashlib.sha256(file.read_bytes()).hexdigest()}" for file in sorted(files)
     ]
@@ -107,7 +115,7 @@ def _meaning(part: object) -> object:
     return [type(part).__name__, *((name, _meaning(value)) for name, value in sorted(kept.items()))]
 
 
-def _shown(cells: ast.Module, modules: dict[str, Module]) -> Iterator[str]:
+def _shown(cells: ast.Module, modules: Modules) -> Iterator[str]:
     """Yield the text of everything that is given to `show`, without docstrings, as the page has it."""
     for call in ast.walk(cells):
         if isinstance(call, ast.Call) and _dotted(call.func)[-1:] == ["show"]:
@@ -120,7 +128,7 @@ def _shown(cells: ast.Module, modules: dict[str, Module]) -> Iterator[str]:
                     yield from _texts(symbol, rest, modules)
 
 
-def _texts(symbol: Symbol, rest: list[str], modules: dict[str, Module]) -> Iterator[str]:
+def _texts(symbol: Symbol, rest: list[str], modules: Modules) -> Iterator[str]:
     """Yield the text of a definition, or of the method of a class that `rest` begins with, which may be inherited."""
     module = modules[symbol.module]
     for node in module.nodes[symbol.name]:
@@ -158,8 +166,11 @@ def _dotted(node: ast.AST) -> list[str]:
     return [*inner, node.attr] if inner else []
 
 
-def _named_files(symbol: Symbol, modules: dict[str, Module]) -> set[Path]:
-    """Return the files that are no Python and whose name, or whose folder's name, is a string in a definition."""
+def _named_files(symbol: Symbol, strings: set, modules: Modules) -> set[Path]:
+    """Return the files that are no Python and whose name, or whose folder's name, is a string in a definition.
+
+    Of a folder of which some files are among the `strings`, only these.
+    """
     module = modules[symbol.module]
     constants = [
         part for node in module.nodes[symbol.name] for part in ast.walk(node) if isinstance(part, ast.Constant)
@@ -168,7 +179,10 @@ def _named_files(symbol: Symbol, modules: dict[str, Module]) -> set[Path]:
         part.value for part in constants if isinstance(part.value, str) and re.fullmatch(r"[\w-]+(\.\w+)?", part.value)
     }
     named = {module.folder / name for name in names}
-    inside = {file for place in named if place.is_dir() for file in place.iterdir()}
+    inside = set()
+    for place in filter(Path.is_dir, named):
+        files = set(place.iterdir())
+        inside |= {file for file in files if file.stem in strings} or files
     return {file for file in named | inside if file.is_file() and file.suffix != ".py"}
 
 
@@ -176,13 +190,18 @@ def _tags(cell: nbformat.NotebookNode) -> list[str]:
     return cell.metadata.get("tags", [])
 
 
-def _modules(package: Path) -> dict[str, Module]:
-    modules = {}
-    for path in sorted(package.rglob("*.py")):
+def _modules(package: Path) -> Modules:
+    return _parsed(package, tuple((path, path.read_text(encoding="utf-8")) for path in sorted(package.rglob("*.py"))))
+
+
+@functools.cache
+def _parsed(package: Path, files: tuple[tuple[Path, str], ...]) -> Modules:
+    modules = Modules()
+    for path, text in files:
         dotted = [PACKAGE, *path.relative_to(package).with_suffix("").parts]
         is_package = dotted[-1] == "__init__"
         name = ".".join(dotted[:-1] if is_package else dotted)
-        modules[name] = _parse(path.parent, name, is_package, path.read_text(encoding="utf-8"))
+        modules[name] = _parse(path.parent, name, is_package, text)
     return modules
 
 
@@ -229,12 +248,12 @@ def _package_names(cells: ast.Module) -> dict[str, Symbol]:
     return root
 
 
-def _known(module: str, modules: dict[str, Module]) -> dict[str, Symbol]:
+def _known(module: str, modules: Modules) -> dict[str, Symbol]:
     """Return what the names that a module defines and imports stand for."""
     return {name: Symbol(module, name) for name in modules[module].nodes} | modules[module].imports
 
 
-def _reachable(cells: ast.Module, modules: dict[str, Module]) -> set[Symbol]:
+def _reachable(cells: ast.Module, modules: Modules) -> set[Symbol]:
     found: set[Symbol] = set()
     waiting = _references(cells, _package_names(cells), modules)
     while waiting:
@@ -242,12 +261,25 @@ def _reachable(cells: ast.Module, modules: dict[str, Module]) -> set[Symbol]:
         if symbol in found:
             continue
         found.add(symbol)
-        for node in modules[symbol.module].nodes[symbol.name]:
-            waiting |= _references(node, _known(symbol.module, modules), modules)
+        waiting |= _used(symbol, modules)
     return found
 
 
-def _references(tree: ast.AST, known: dict[str, Symbol], modules: dict[str, Module]) -> set[Symbol]:
+@functools.cache
+def _used(symbol: Symbol, modules: Modules) -> set[Symbol]:
+    """Return the definitions that one refers to."""
+    known = _known(symbol.module, modules)
+    nodes = modules[symbol.module].nodes[symbol.name]
+    return {used for node in nodes for used in _references(node, known, modules)}
+
+
+@functools.cache
+def _definition(symbol: Symbol, modules: Modules) -> str:
+    """Return what a definition does, and its name."""
+    return str([symbol.name, *map(meaning, modules[symbol.module].nodes[symbol.name])])
+
+
+def _references(tree: ast.AST, known: dict[str, Symbol], modules: Modules) -> set[Symbol]:
     """Return the definitions that the names and dotted names in `tree` stand for."""
     found: set[Symbol] = set()
     inner: set[int] = set()  # the parts of a dotted name that was already followed as a whole
@@ -261,12 +293,12 @@ def _references(tree: ast.AST, known: dict[str, Symbol], modules: dict[str, Modu
     return found
 
 
-def _follow(chain: list[str], known: dict[str, Symbol], modules: dict[str, Module]) -> list[tuple[Symbol, list[str]]]:
+def _follow(chain: list[str], known: dict[str, Symbol], modules: Modules) -> list[tuple[Symbol, list[str]]]:
     """Return the definitions that a dotted name stands for, each with the attributes that are then taken from it."""
     return _resolve(known[chain[0]], chain[1:], modules) if chain and chain[0] in known else []
 
 
-def _resolve(symbol: Symbol, chain: list[str], modules: dict[str, Module]) -> list[tuple[Symbol, list[str]]]:
+def _resolve(symbol: Symbol, chain: list[str], modules: Modules) -> list[tuple[Symbol, list[str]]]:
     """Follow a name, and the attributes taken from it, to a definition; a bare module is all that it defines."""
     inner = f"{symbol.module}.{symbol.name}" if symbol.name else symbol.module
     if inner in modules:

@@ -76,7 +76,7 @@ def record(file: str) -> None:
         for what, value, *_ in rows:
             if what in values:
                 raise ValueError(f"got the claim {what!r} twice; the record needs other words for each")
-            values[what] = float(value)
+            values[what] = float(value.detach() if hasattr(value, "detach") else value)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
         found = {"versions": versions, "values": values, "seconds": time.process_time(), "gigabytes": peak}
         Path(file).write_text(json.dumps(found), encoding="utf-8")
