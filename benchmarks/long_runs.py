@@ -14,6 +14,7 @@ import json
 import os
 import platform
 import sys
+import textwrap
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -355,7 +356,9 @@ def stored(name: str) -> dict:
 
 def recipe(experiment: Callable) -> str:
     """Return the hash of all code that the results of an experiment depend on."""
-    return fingerprint.of_code([f"import aecourse as ae\nSEEDS = {SEEDS}", inspect.getsource(experiment)])
+    return fingerprint.of_code(
+        [f"import aecourse as ae\nSEEDS = {SEEDS}", textwrap.dedent(inspect.getsource(experiment))]
+    )
 
 
 def stale() -> list[str]:

@@ -111,9 +111,7 @@ def test_no_import_is_hidden_in_a_function():
 def test_no_two_files_of_python_share_a_name():
     folders = ("aecourse", "tools", "grading", "benchmarks", "tests")
     stems = [path.stem for folder in folders for path in (ROOT / folder).rglob("*.py")]
-    stems += [
-        path.name for folder in folders for path in (ROOT / folder).rglob("*") if path.is_dir() and path.name[0] != "_"
-    ]
+    stems += [path.name for folder in folders for path in (ROOT / folder).rglob("*") if any(path.glob("[!_]*.py"))]
     twice = {name: count for name, count in Counter(stems).items() if count > 1 and name != "__init__"}
     assert twice == {}
 
