@@ -12,7 +12,6 @@ from __future__ import annotations
 import inspect
 import json
 import os
-import platform
 import sys
 import textwrap
 import time
@@ -379,7 +378,7 @@ def main(names: list[str]) -> None:
         runs = [known[name](seed) for seed in SEEDS]
         row = {
             "minutes": round((time.process_time() - started) / 60, 1),
-            "ran on": f"{platform.machine()} CPU, one thread, torch {torch.__version__.split('+')[0]}",
+            "ran on": fingerprint.machine(),
             "fingerprint": what_runs,
             "values": {key: [run[key] for run in runs] for key in runs[0]},
         }

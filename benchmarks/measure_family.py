@@ -12,7 +12,6 @@ import inspect
 import json
 import math
 import os
-import platform
 import re
 import sys
 import time
@@ -373,17 +372,16 @@ def main(names: list[str]) -> None:
     judge = ae.evaluate.judge(data)
     for number, name in enumerate(names, 1):
         chapter, member = MEMBERS[name]
-        runs = []
+        runs, what_runs = [], recipe_hash(name)  # the file may be edited while it runs
         for seed in SEEDS:
             trained = member(data.train_images[:IMAGES], data.train_labels[:IMAGES], seed)
             runs.append(measure(trained, data, judge, seed))
         row = {key: [run[key] for run in runs] for key in runs[0]}
         row["parameters"] = row["parameters"][:1]
-        done = stored() | {name: {"chapter": chapter} | row | {"fingerprint": recipe_hash(name)}}
+        done = stored() | {name: {"chapter": chapter} | row | {"fingerprint": what_runs}}
         kept = {each: done[each] for each in MEMBERS if each in done}
-        machine = f"{platform.machine()} CPU, one thread, torch {torch.__version__.split('+')[0]}"
         RESULTS.write_text(
-            json.dumps({"ran on": machine, "models": kept}, indent=1, ensure_ascii=False) + "\n", "utf-8"
+            json.dumps({"ran on": fingerprint.machine(), "models": kept}, indent=1, ensure_ascii=False) + "\n", "utf-8"
         )
         print(f"[{number}/{len(names)}] {name}: {row}", flush=True)
 

@@ -51,7 +51,8 @@ READS = """
 import torch
 import aecourse as ae
 
-ae.widgets.trained("autoencoder"), ae.book.averages("error"), ae.data.chorales.load()
+ae.widgets.trained("autoencoder"), ae.book.averages("error"), ae.book.long_run("thirty_numbers")
+ae.data.chorales.load()
 ae.widgets.draw(ae.data.load("mnist"))
 """
 LAST = "print(torch.__file__, ae.__file__, ae.data.load('mnist').name)"

@@ -55,7 +55,7 @@ def test_a_notebook_that_changed_is_run_alone(copy, asked):
     assert asked["notebooks"] == BOTH[:1]
 
 
-@pytest.mark.parametrize("name", ["aecourse/code.py", "aecourse/weights.json", "data/file", "data/more"])
+@pytest.mark.parametrize("name", ["aecourse/code.py", "aecourse/weights.json", "conftest.py", "data/file", "data/more"])
 def test_all_are_run_again_when_code_or_data_change(copy, asked, name):
     run_notebooks.main()
     (copy / name).write_text("something else")

@@ -58,13 +58,18 @@ def execute(notebook: nbformat.NotebookNode, folder: Path) -> float:
     return time.perf_counter() - started
 
 
+def absolute_data_folder() -> None:
+    """Make `$AECOURSE_DATA` absolute: kernels start in the notebook's folder."""
+    if os.environ.get("AECOURSE_DATA"):
+        os.environ["AECOURSE_DATA"] = str(Path(os.environ["AECOURSE_DATA"]).expanduser().resolve())
+
+
 def main() -> int:
     """Execute what is stale, a line for each notebook; return the number of failures."""
     os.environ["OMP_NUM_THREADS"] = "1"
     os.environ["TQDM_DISABLE"] = "1"  # a progress bar has no place in stored outputs
     os.environ["AECOURSE_STRICT"] = "1"  # nor has a claim that does not hold
-    if "AECOURSE_DATA" in os.environ:  # kernels start in the notebook's folder
-        os.environ["AECOURSE_DATA"] = str(Path(os.environ["AECOURSE_DATA"]).resolve())
+    absolute_data_folder()
     loaded = {path: nbformat.read(path, as_version=4) for path in notebooks()}
     stale = [path for path, notebook in loaded.items() if is_stale(notebook)]
     print(f"{len(loaded)} notebooks, {len(stale)} to execute")

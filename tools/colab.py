@@ -135,8 +135,7 @@ def main(python: str, *names: str) -> int:
     tasks += [] if names else [(chapters.notebooks()[0], way) for way in WAYS]
     ask = [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]
     libraries = Path(subprocess.run(ask, capture_output=True, text=True, check=True).stdout.strip())
-    if "AECOURSE_DATA" in os.environ:
-        os.environ["AECOURSE_DATA"] = str(Path(os.environ["AECOURSE_DATA"]).resolve())
+    chapters.absolute_data_folder()
     stopped, claims = 0, []
     with tempfile.TemporaryDirectory() as place, ThreadPoolExecutor(2) as pool:
         source = repository(Path(place) / "repository")

@@ -14,9 +14,11 @@ from __future__ import annotations
 import ast
 import functools
 import hashlib
+import platform
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
@@ -50,6 +52,11 @@ class Module:
     nodes: dict[str, list[ast.AST]] = field(default_factory=dict)
     imports: dict[str, Symbol] = field(default_factory=dict)
     stars: list[str] = field(default_factory=list)  # the modules all of whose names it imports
+
+
+def machine() -> str:
+    """Return what results are made on, to be kept beside them."""
+    return f"{platform.machine()} CPU, one thread, torch {version('torch').split('+')[0]}"
 
 
 def fingerprint(notebook: nbformat.NotebookNode, package: Path = ROOT / PACKAGE) -> str:

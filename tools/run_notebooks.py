@@ -31,10 +31,13 @@ def notebooks() -> list[Path]:
 
 def surroundings() -> str:
     """Return a hash of all that a notebook's run depends on but for the notebook: code, libraries, and data."""
-    code = [(str(path.relative_to(ROOT)), path.read_bytes()) for path in sorted((ROOT / PACKAGE).rglob("*"))
+    paths = [ROOT / "conftest.py", ROOT / "pyproject.toml", *sorted((ROOT / PACKAGE).rglob("*"))]
+    code = [(str(path.relative_to(ROOT)), path.read_bytes()) for path in paths
             if path.is_file() and path.suffix != ".pyc"]  # fmt: skip
     libraries = sorted(f"{each.name} {each.version}" for each in distributions())
-    folders = [Path(os.environ.get("AECOURSE_DATA") or ROOT / "none"), platformdirs.user_cache_path("aecourse")]
+    chapters.absolute_data_folder()
+    folders = [platformdirs.user_cache_path("aecourse")]
+    folders += [Path(own)] if (own := os.environ.get("AECOURSE_DATA")) else []
     files = [(str(path), path.stat().st_size, path.stat().st_mtime_ns)
              for folder in folders for path in sorted(folder.rglob("*")) if path.is_file()]  # fmt: skip
     return hashlib.sha256(repr((code, platform.python_version(), libraries, files)).encode()).hexdigest()

@@ -67,6 +67,7 @@ def record(file: str) -> None:
         ValueError: in the cell whose claim has the words of an earlier one.
     """
     import aecourse  # after `shift`
+    from aecourse.book import _number
 
     values, check = {}, aecourse.claims
     versions = {"python": platform.python_version()} | {name: version(name) for name in LIBRARIES}
@@ -76,7 +77,7 @@ def record(file: str) -> None:
         for what, value, *_ in rows:
             if what in values:
                 raise ValueError(f"got the claim {what!r} twice; the record needs other words for each")
-            values[what] = float(value.detach() if hasattr(value, "detach") else value)
+            values[what] = _number(what, value)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
         found = {"versions": versions, "values": values, "seconds": time.process_time(), "gigabytes": peak}
         Path(file).write_text(json.dumps(found), encoding="utf-8")

@@ -236,8 +236,7 @@ def main(*environments: str) -> int:
     """Make the runs that are missing, a line for each, and write the ranges; return how many runs failed."""
     today = ("today", sys.executable)
     pythons = [today, *(tuple(each.split("=")) for each in environments), *[today] * MORE]
-    if "AECOURSE_DATA" in os.environ:
-        os.environ["AECOURSE_DATA"] = str(Path(os.environ["AECOURSE_DATA"]).resolve())
+    chapters.absolute_data_folder()
     data.load("mnist", fallback=False)  # the book's numbers are MNIST's, never the embedded digits'
     notebooks, records = {}, {}
     for path in chapters.notebooks():
