@@ -191,9 +191,16 @@ def claims(
 
 
 def _place(value: float, low: float, high: float) -> float | None:
-    """Return where a value lies between two bounds, from 0 to 1; None where no bar could show it."""
+    """Return where a value lies between two bounds, from 0 to 1; None where no bar could show it.
+
+    Between bounds of one sign it is a matter of factors, as it is for `tools/spread.py`.
+    """
     if not all(map(math.isfinite, (value, low, high))):
         return None
+    if max(value, high) < 0:
+        return 1 - _place(-value, -high, -low)
+    if min(value, low) > 0:
+        value, low, high = math.log(value), math.log(low), math.log(high)
     return (value - low) / (high - low) if low < high else 0.5 + (value > low) - (value < low)
 
 

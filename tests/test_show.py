@@ -193,12 +193,19 @@ def cells_of(html):
 @pytest.mark.parametrize(
     ("value", "low", "high", "dot"),
     [
-        (1, 1, 2, 25),
-        (1.5, 1, 2, 50),
-        (2, 1, 2, 75),
-        (2.2, 1, 2, 85),
-        (9, 1, 2, 96),
-        (-9, 1, 2, 4),
+        (0, 0, 1, 25),
+        (0.5, 0, 1, 50),
+        (1, 0, 1, 75),
+        (1.2, 0, 1, 85),
+        (8, 0, 1, 96),
+        (-9, 0, 1, 4),
+        (1, 1, 100, 25),  # between bounds of one sign half of the way is half of the factor
+        (10, 1, 100, 50),
+        (900, 1, 100, 96),
+        (0, 1, 100, 24),  # where there is none, on the left
+        (-10, -100, -1, 50),
+        (-1, -100, -1, 75),
+        (0, -100, -1, 76),
         (3, 3, 3, 50),
         (2, 3, 3, 4),
     ],
@@ -389,7 +396,7 @@ def test_where_there_is_no_console_every_letter_is_kept(stdout, monkeypatch):
 @pytest.mark.parametrize(("value", "dot"), [(1, 25), (2, 38), (3, 50), (4, 62), (5, 75), (-0.5, 6), (6.25, 91)])
 def test_the_middle_half_of_a_bar_is_where_the_text_holds_however_wide_that_is(value, dot, monkeypatch):
     monkeypatch.delenv("AECOURSE_STRICT")
-    for low, factor in ((1, 1), (-40, 10), (0.2, 0.01)):
+    for low, factor in ((-1, 1), (-40, 10), (-0.02, 0.01)):
         moved = low + factor * (value - 1)
         (row,) = cells_of(ae.claims(("a", moved, low, low + 4 * factor))._repr_html_())
         (found,) = re.findall(r'<circle cx="(\d+)"', row[4])

@@ -39,18 +39,17 @@ SHIFT = 1000  # far from one another, since notebooks count from their seed on
 MORE = 3  # runs with today's versions, after one with each
 SURE = 0.9975  # one more run lies in the range with this probability, were they all Gaussian
 LEAST = 0.001  # of the value: what no seed changes may change by that much with versions and machines
-SKEWED = 2  # greatest / least: from there on a range is one of factors
 SPREAD = re.compile(r"(−?[\d.,]*\d)( to | and |–)(−?[\d.,]*\d)(?: %)?<!-- runs: (.+?)(?:, × ([\d.]+))? -->")
 
 
 def span(values: list[float]) -> tuple[float, float]:
     """Return the range in which a number is claimed to lie, from what the runs measured: the one rule for all claims.
 
-    It is Student's prediction interval for one more run, mean ± t · s · √(1 + 1/n) with 0.25 % outside (Hahn &
-    Meeker, "Statistical Intervals", 1991), rounded outward to two digits of this half width.  Where all have one sign
-    and differ by more than a factor of two, it is that of the logarithms, rounded outward to two digits.  Whole numbers
-    get whole bounds.  What was between 0 and 1 in all runs, as shares are, stays there, and what was never negative
-    stays so.
+    It is Student's prediction interval for one more run, mean ± t · s · √(1 + 1/n) with 0.25 % outside (Hahn & Meeker,
+    "Statistical Intervals", 1991): of the logarithms where all have one sign, since such numbers vary by factors, else
+    of the numbers.  It is rounded outward to two digits of its distance from the middle, or of the bound where that
+    is less.  Whole numbers get whole bounds.  What was between 0 and 1 in all runs, as shares are, stays there, and
+    what was never negative stays so.
 
     Raises:
         ValueError: if there are fewer than two values, or one is not finite.
@@ -61,15 +60,19 @@ def span(values: list[float]) -> tuple[float, float]:
     if greatest < 0:
         low, high = span([-value for value in values])
         return -high, -low
-    if least > 0 and greatest > SKEWED * least:
+    if least == greatest:
+        low = middle = high = least
+    elif least > 0:
         logarithms = [math.log(value) for value in values]
         half = _half(logarithms)
-        low, high = (math.exp(statistics.mean(logarithms) + sign * half) for sign in (-1, 1))
-        low, high = _outward(low, low, -1), _outward(high, high, 1)
+        low, middle, high = (math.exp(statistics.mean(logarithms) + sign * half) for sign in (-1, 0, 1))
     else:
         middle, half = statistics.mean(values), _half(values)
-        half = max(half, LEAST * abs(middle)) if not _whole(values) else half
-        low, high = _outward(middle - half, half, -1), _outward(middle + half, half, 1)
+        low, high = middle - half, middle + half
+    if not _whole(values):
+        low, high = min(low, middle - LEAST * abs(middle)), max(high, middle + LEAST * abs(middle))
+    low = _outward(low, min(middle - low, abs(low)), -1)
+    high = _outward(high, min(high - middle, abs(high)), 1)
     if _whole(values):
         low, high = math.floor(low), math.ceil(high)
     low = max(low, 0) if least >= 0 else low
