@@ -253,6 +253,25 @@ def restorers(seed: int) -> dict[str, float]:
     return found
 
 
+def skips_across(seed: int) -> dict[str, float]:
+    """Chapter 9: decibels of U-Nets with and without skips, for strong and for weak Gaussian noise."""
+    mnist = ae.data.load("mnist", fallback=False)
+    few, test, found = mnist.train_images[:2000], mnist.test_images[:2000], {}
+    for spread in (0.5, 0.1):
+        noise = ae.models.GaussianNoise(spread)
+        damaged = noise(test, torch.Generator().manual_seed(seed))
+        practice = noise(few, torch.Generator().manual_seed(seed + 100))
+        for name, build, channels in (
+            ("with skips", ae.models.UNet, (8, 16, 32)),
+            ("without skips", ae.models.UNetWithoutSkips, (9, 18, 36)),
+        ):
+            model = build(channels, seed=seed)
+            rate = ae.training.cosine(1e-2, warmup=0.05)
+            ae.training.fit(model, (practice, few), epochs=1, batch_size=8, lr=rate, seed=seed, device="cpu")
+            found[f"{name}, spread {spread}, dB"] = ae.evaluate.psnr(test, ae.evaluate.restore(model, damaged))
+    return found
+
+
 def hidden_parts(seed: int) -> dict[str, float]:
     """Chapter 12: masked models of patches and of notes after a long training, and a dense network on the patches."""
     mnist, chorales = ae.data.load("mnist", fallback=False), ae.data.chorales.load()
@@ -298,11 +317,11 @@ def hidden_parts(seed: int) -> dict[str, float]:
 
 
 def ways_between(seed: int) -> dict[str, float]:
-    """Chapter 7: shares of the ways from a 5 to a 2 that meet a digit: its networks of 16 numbers, small ones of 2."""
+    """Chapter 7: ways from a 5 to a 2 in more trainings of its four networks, and of its small ones with 16 numbers."""
     mnist = ae.data.load("mnist", fallback=False)
     train, test, labels = mnist.train_images, mnist.test_images, mnist.test_labels
-    judge, rate, found = ae.evaluate.judge(mnist), ae.training.cosine(5e-3, warmup=0.05), {}
-    random = torch.Generator().manual_seed(seed)
+    judge, found = ae.evaluate.judge(mnist), {}
+    random = torch.Generator().manual_seed(seed + 1)
     i, j = (torch.randint(len(test), (3000,), generator=random) for _ in range(2))
 
     def met(name: str, model: torch.nn.Module) -> None:
@@ -326,23 +345,141 @@ def ways_between(seed: int) -> dict[str, float]:
         found[f"{name}: midpoints' Fréchet distance"] = quality["frechet"]
 
     for kind, build in {"AE": ae.models.DenseAutoencoder, "VAE": ae.models.VAE}.items():
-        for k, hidden, epochs in ((2, (128, 64), 3), (16, (500, 300), 2)):
-            model = build((784, *hidden, k), seed=seed)
-            ae.training.fit(model, train, epochs=epochs, batch_size=100, lr=rate, seed=seed, device="cpu")
-            met(f"{kind} {k}", model)
+        for name, widths, epochs, size, peak in (
+            ("2", (96, 48, 2), 12, 128, 3e-3),
+            ("16", (500, 300, 16), 2, 100, 5e-3),
+            ("small 16", (96, 48, 16), 4, 128, 3e-3),
+        ):
+            model, rate = build((784, *widths), seed=seed + 1), ae.training.cosine(peak, warmup=0.05)
+            ae.training.fit(model, train, epochs=epochs, batch_size=size, lr=rate, seed=seed + 1, device="cpu")
+            met(f"{kind} {name}", model)
     blends = ae.evaluate.sample_quality(judge, (test[i] + test[j]) / 2, test)
     return found | {"blends: Fréchet distance": blends["frechet"], "blends recognised": blends["recognised"]}
 
 
+def energy_games(seed: int) -> dict[str, float]:
+    """Chapter 15: empty places of low energy in the plane; what pairs draw with and without the pulling-away term."""
+    random, found = torch.Generator().manual_seed(seed), {}
+    clump = torch.randint(2, (2000, 1), generator=random)
+    points = (0.3 + 0.4 * clump + 0.03 * torch.randn(2000, 2, generator=random)).clamp(0, 1)
+    anywhere = torch.rand(2000, 2, generator=random)
+    axis, centres = torch.linspace(0, 1, 41), torch.tensor([[0.3, 0.3], [0.7, 0.7]])
+    square = torch.cartesian_prod(axis, axis).flip(1)
+    empty = square[torch.cdist(square, centres).min(1).values > 0.15]
+    often = {"epochs": 30, "lr": ae.training.cosine(1e-2, warmup=0.05), "device": "cpu"}
+    for number in range(3):
+        own = 3 * seed + number
+        for name, margin, data in (("alone", 0.0, points), ("with counter-examples", 0.05, (points, anywhere))):
+            critic = ae.models.Critic((2, 64, 64, 1), image_shape=(2,), margin=margin, seed=own)
+            ae.training.fit(critic, data, seed=own, **often)
+            low = ae.evaluate.energies(critic, empty) < 0.02
+            found[f"{name}, pair {number}: empty places low"] = float(low.float().mean())
+
+    mnist = ae.data.load("mnist", fallback=False)
+    few, some = mnist.train_images[:4000], mnist.test_images[::5]
+    judge = ae.evaluate.judge(mnist)
+    known = judge.features(some).detach()
+    for name, weight in (("without", 0.0), ("with", 20.0)):
+        critic = ae.models.Critic((784, 256, 32), margin=15, seed=seed)
+        pair = ae.models.EBGAN(critic, (32, 256, 512, 784), pulling_away=weight, seed=seed)
+        run = ae.training.fit_pair(pair, few, epochs=5, batch_size=64, lr=4e-3, seed=seed, device="cpu")
+        images = pair.sample(2000)
+        made = judge.features(images).detach()
+        quality = ae.evaluate.sample_quality(judge, images, some)
+        quality["cover"] = ae.evaluate.coverage(made, known)
+        quality["twins"] = ae.evaluate.near_duplicates(made, known)
+        found |= {f"{name}: {what}": quality[what] for what in ("recognised", "classes", "frechet", "cover", "twins")}
+        if weight:
+            found["with: similarity"] = run.train["similarity"][-1]
+    return found
+
+
+def listening_music(seed: int) -> dict[str, float]:
+    """Chapter 16: bits per note of its four nets, their codes' part, and the share of notes rebuilt."""
+    bach = ae.data.chorales.load()
+    train = ae.data.chorales.windows(ae.data.chorales.in_c(bach.train), 8, 1, every=4)
+    test = ae.data.chorales.windows(ae.data.chorales.in_c(bach.test), 8, 8, every=4)
+    names = ae.data.chorales.pitch_numbers(test)
+    sung, spelled = torch.where(names == 0, 0, names + 1), ae.models.recurrent.to_symbols(test)
+
+    @torch.no_grad()
+    def note_bits(model: ae.models.MusicVAE) -> float:
+        q, nats = model.encode(test), 0.0
+        z = q.mean + q.stddev * torch.randn(q.mean.shape, generator=torch.Generator().manual_seed(0))
+        for voice, each in enumerate(model.logits(z, spelled).split(ae.models.recurrent.SIZES, 2)):
+            place, chances = [voice], each.softmax(2)
+            held = chances[..., 1:2] * (spelled[..., place] == 1)
+            nats -= float((chances.gather(2, sung[..., place]) + held).log().sum())
+        return ae.evaluate.bits_per_note(nats / len(test), test)
+
+    found, warm = {}, ((0.3, 4), (1.0, 2))
+    for name, build, plan in (
+        ("VAE", ae.models.MusicVAE, warm),
+        ("listening, warmed up", ae.models.ListeningMusicVAE, warm),
+        ("listening, at once", ae.models.ListeningMusicVAE, ((1.0, 6),)),
+        ("no code", ae.models.ListeningMusicVAE, ((50.0, 6),)),
+    ):
+        model, rate = build(steps=8, hidden=64, seed=seed), ae.training.cosine(5e-3, warmup=0.05)
+        for model.beta, epochs in plan:
+            ae.training.fit(model, train, epochs=epochs, batch_size=64, lr=rate, seed=seed, device="cpu")
+        bits = ae.evaluate.elbo_bits(model, test)
+        found[f"{name}: bits"] = note_bits(model) + bits["kl"]
+        found[f"{name}: bits, one spelling"] = bits["total"]
+        found[f"{name}: code"] = bits["kl"]
+        found[f"{name}: right"] = ae.evaluate.note_accuracy(model(test), test)["all"]
+    return found
+
+
+def prices_of_codes(seed: int) -> dict[str, float]:
+    """Chapter 6: bits, squared errors and draws of 784-256-16 for two β, four epochs of 20,000 images."""
+    mnist = ae.data.load("mnist", fallback=False)
+    few, test, found = mnist.train_images[:20_000], mnist.test_images, {}
+    judge, random = ae.evaluate.judge(mnist), torch.Generator().manual_seed(seed)
+    rate = ae.training.cosine(4e-3, warmup=0.05)
+    for beta in (1, 3):
+        model = ae.models.VAE((784, 256, 16), beta=beta, seed=seed)
+        ae.training.fit(model, few, epochs=4, lr=rate, seed=seed, device="cpu")
+        q = ae.evaluate.posterior(model, test)
+        pictures = ae.evaluate.decode(model, q.mean + q.stddev * torch.randn(q.mean.shape, generator=random))
+        draws = ae.evaluate.decode(model, torch.randn(5000, 16, generator=random))
+        quality = ae.evaluate.sample_quality(judge, draws, test)
+        bits = ae.evaluate.kl_per_dimension(model, test).sum() / ae.coding.NATS_PER_BIT
+        found[f"β = {beta}: bits"] = float(bits)
+        found[f"β = {beta}: error"] = float(ae.evaluate.squared_errors(test, pictures).mean())
+        found |= {f"β = {beta}: {name}": value for name, value in quality.items()}
+    return found
+
+
+def deaf_music(seed: int) -> dict[str, float]:
+    """Chapter 16: what a net that hears nothing and one that listens send, in bits per note, after more training."""
+    bach = ae.data.chorales.load()
+    train = ae.data.chorales.windows(ae.data.chorales.in_c(bach.train), 8, 1, every=4)
+    test = ae.data.chorales.windows(ae.data.chorales.in_c(bach.test), 8, 8, every=4)
+    found, rate = {}, ae.training.cosine(1e-2, warmup=0.05)
+    for name, build in (("VAE", ae.models.MusicVAE), ("listening", ae.models.ListeningMusicVAE)):
+        model = build(steps=8, hidden=64, seed=seed)
+        for model.beta, epochs in ((0.3, 4), (1.0, 4)):
+            ae.training.fit(model, train, epochs=epochs, batch_size=64, lr=rate, seed=seed, device="cpu")
+        bits = ae.evaluate.elbo_bits(model, test)
+        found |= {f"{name}: code": bits["kl"], f"{name}: bits, one spelling": bits["total"]}
+        found[f"{name}: right"] = ae.evaluate.note_accuracy(model(test), test)["all"]
+    return found
+
+
 EXPERIMENTS: tuple[Callable[[int], dict[str, float]], ...] = (
     thirty_numbers,
+    deaf_music,
     digit_compressor,
+    energy_games,
     few_images,
     hidden_parts,
     steered_codes,
     learnt_symbols,
+    listening_music,
     masked_pretraining,
+    prices_of_codes,
     restorers,
+    skips_across,
     ways_between,
 )
 

@@ -21,7 +21,7 @@ from student_notebooks import MASTERS, ROOT
 from submission import Exercise, Grade, Unreadable, content, exercises, grade
 from tqdm.auto import tqdm
 
-NOBODYS = {".ipynb_checkpoints", "__MACOSX"}  # folders that programs leave among what a person wrote
+NOBODYS = {".ipynb_checkpoints", "__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini"}  # what programs leave behind
 
 
 def main(submissions: str = "", seed: str = "") -> int:
@@ -74,20 +74,26 @@ def grade_folder(source: Path) -> int:
         if path.is_dir() and not path.is_symlink():
             grades.append(Grade(student, "", remarks=["no notebook is in this folder"]))
             continue
+        if not is_notebook(path):
+            told = "this is no notebook: hand in the file whose name ends in .ipynb"
+            grades.append(Grade(student, "", remarks=[told], file=path.name))
+            continue
         try:
             places.setdefault(kept / f"{_key(content(path), student, current)}.json", (path, student))
         except Unreadable as error:
             grades.append(Grade(student, path.stem, remarks=[str(error)], file=str(path.relative_to(source))))
-    waiting = {place: given for place, given in places.items() if not place.exists()}
+    for path in sorted(each for each in source.rglob("*") if not each.is_dir()):
+        if path.parent != source and not is_notebook(path) and not _is_nobodys(path.relative_to(source)):
+            print(f"no notebook, so not read: {str(path.relative_to(source))!r}")
+    waiting = {place: given for place, given in places.items() if _finished(place) is None}
     print(f"{len(places)} submissions, {len(places) - len(waiting)} of them graded already")
     failed = _finish_all(waiting, known)
     for place, (path, student) in places.items():
-        if place.exists():
-            each = Grade(**json.loads(place.read_text("utf-8")))
-        elif place in failed:
+        each = _finished(place)
+        if each is None and place in failed:
             told = f"could not be graded, run the same command again: {failed[place]}"
             each = Grade(student, path.stem, remarks=[told])
-        else:  # interrupted
+        if each is None:  # interrupted
             continue
         each.file = str(path.relative_to(source))
         grades.append(each)
@@ -95,7 +101,7 @@ def grade_folder(source: Path) -> int:
     for student, name in file_names({each.student for each in grades}).items():
         report(target / f"{name}.html", [each for each in grades if each.student == student], known)
     print(f"{len(grades) - len(failed)} graded: {target / 'grades.csv'}")
-    return 0 if all(place.exists() for place in places) else 1
+    return 0 if all(_finished(place) for place in places) else 1
 
 
 def _finish_all(waiting: dict[Path, tuple[Path, str]], known: list[Exercise]) -> dict[Path, str]:
@@ -122,16 +128,34 @@ def finish(path: Path, student: str, known: list[Exercise], place: Path) -> None
     place.with_suffix(".part").replace(place)
 
 
+def _finished(place: Path) -> Grade | None:
+    """Return the grade that is kept at a place, None if there is none, or one that a crash has damaged."""
+    try:
+        return Grade(**json.loads(place.read_text("utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def is_notebook(path: Path) -> bool:
+    """Return whether a file's name, or a link's, ends as a notebook's."""
+    is_file = path.is_symlink() or not path.is_dir()
+    return is_file and path.name.lower().endswith(".ipynb")
+
+
+def _is_nobodys(path: Path) -> bool:
+    return not NOBODYS.isdisjoint(path.parts) or path.name[:2] == "._"
+
+
 def submissions_in(folder: Path) -> dict[Path, str]:
-    """Return every notebook below a folder, and each folder in it without one, and whose it is.
+    """Return every notebook below a folder, each folder in it without one, and each other file in it, and whose it is.
 
     That is the first folder on the way, or the file's own name.
     """
     found = {}
     for path in sorted(folder.rglob("*")):
         parts = path.relative_to(folder).parts
-        is_file = path.is_symlink() or not path.is_dir()
-        if path.suffix.lower() == ".ipynb" and is_file and NOBODYS.isdisjoint(parts) and path.name[:2] != "._":
+        alone = len(parts) == 1 and not path.is_dir() and path.name[:1] != "."
+        if (is_notebook(path) or alone) and not _is_nobodys(path.relative_to(folder)):
             found[path] = parts[0] if len(parts) > 1 else path.stem
     empty = {path for path in folder.iterdir() if path.is_dir() and path.name not in NOBODYS}
     empty -= {folder / path.relative_to(folder).parts[0] for path in found}

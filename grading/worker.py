@@ -12,16 +12,19 @@ import base64
 import builtins
 import codeop
 import contextlib
+import functools
 import inspect
 import io
 import json
 import linecache
 import os
 import resource
+import signal
 import struct
 import sys
 import traceback
-from types import CodeType, ModuleType, SimpleNamespace
+from collections.abc import Iterator
+from types import ModuleType, SimpleNamespace
 from typing import Any
 from unittest.mock import DEFAULT, MagicMock
 
@@ -29,11 +32,14 @@ import IPython
 import numpy as np
 import torch
 from IPython.core.inputtransformer2 import TransformerManager
+from IPython.core.interactiveshell import InteractiveShell
 
-MEMORY = 3 << 30  # bytes of data that one submission may use
+MEMORY = 3 << 30  # bytes of data that one process may use, and all processes of a submission together
+STORAGE = 64 << 20  # bytes of files that a submission may write to a disk in memory, and of any one file
 KINDS = ("bool", "uint8", "int8", "int16", "int32", "int64", "float16", "bfloat16", "float32", "float64")
 DTYPES = {kind: getattr(torch, kind) for kind in KINDS}
 RUN_THEIR_CELL = ("time", "capture", "prun")  # these magics run the cell below them in the notebook
+DONE = ("writefile", "file", "run", "env", "set_env", "cd", "pylab")  # an answer may need what these magics do
 DEFINITIONS = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
@@ -100,6 +106,17 @@ def unpack(value: Any) -> Any:
     return tensor.reshape(value["shape"]).requires_grad_(value["requires_grad"])
 
 
+class TimeUp(BaseException):
+    """The time for a cell is over; no `except Exception` in it holds this back."""
+
+
+class Shell(InteractiveShell):
+    """IPython as it is, but for windows, which nobody would see."""
+
+    def enable_gui(self, gui: str | None = None) -> None:
+        """Do nothing."""
+
+
 class Notebook:
     """What the cells of a notebook have defined so far, and how its functions stood when they were checked."""
 
@@ -107,44 +124,74 @@ class Notebook:
         self.space, self.checked = space, {}
         self.compile = codeop.Compile()  # which remembers a `from __future__` for the cells below, as a notebook does
         self.compile.flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
-        shell = MagicMock()  # whatever a cell wants of IPython, it gets something that does nothing
+        shell = MagicMock(user_ns=space)  # whatever else a cell wants of IPython, it gets something that does nothing
         shell.run_line_magic.side_effect = self._line_magic
-        space |= {"get_ipython": lambda: shell, "display": IPython.display.display}
+        shell.run_cell_magic.side_effect = lambda *args: self.shell.run_cell_magic(*args)
+        shell.run_cell.side_effect = shell.ex.side_effect = lambda source, **_: self.execute(source, "<cell of a cell>")
+        self.given = {"get_ipython": lambda: shell, "display": IPython.display.display}
+        space |= self.given
 
-    def answer(self, kind: str, name: str, content: Any) -> tuple:
-        """Return the reply to a message: its kind, and what it brings, packed."""
+    @functools.cached_property
+    def shell(self) -> Shell:
+        """IPython, for the few magics that are done."""
+        made = Shell(user_module=sys.modules["__main__"], user_ns=self.space)
+        self.space |= self.given  # of which it has its own
+        return made
+
+    @functools.cached_property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """Where all cells run, so that one may await what another began."""
+        return asyncio.new_event_loop()
+
+    def answer(self, kind: str, name: str, content: Any, seconds: float = 0.0) -> tuple:
+        """Return the reply to a message: its kind, and what it brings, packed.
+
+        After three quarters of the seconds, what is run is stopped: the rest is for what stands below it.
+        """
         try:
             match kind:
                 case "run":
-                    self.execute(content, name)
+                    signal.signal(signal.SIGALRM, _stop)
+                    signal.setitimer(signal.ITIMER_REAL, 0.75 * seconds)
+                    try:
+                        self.execute(content, name)
+                    finally:
+                        signal.setitimer(signal.ITIMER_REAL, 0.0)
                 case "define":
                     self.define(content, name)
-                case "checked":  # here the notebook checks a function
-                    self.checked[name] = self.space.get(name)
-                case "changed":  # which functions are no longer what they were when they were checked?
-                    return "done", [each for each, it in self.checked.items() if it is not self.space.get(each)], None
+                case "checked":  # here the notebook checks a function, with the helpers and constants that it has now
+                    self.checked[name] = dict(self.space)
+                case "changed":  # which questions were checked when some name stood for something else?
+                    return "done", [question for question in self.checked if self._changed(question)], None
                 case "call" | "call as checked":
-                    function = (self.space if kind == "call" else self.checked).get(name)
-                    if not callable(function):
-                        return "missing", None, None
-                    value = function(*content)
+                    with self._as_checked(name) if kind == "call as checked" else contextlib.nullcontext():
+                        if not callable(self.space.get(name)):
+                            return "missing", None, None
+                        value = self.space[name](*content)
                     return "value", pack(value), pack(content)
+        except TimeUp:
+            return "late", None, None
         except BaseException as error:  # SystemExit too: nothing that a student raises ends the grading
             return "error", f"raised {type(error).__name__}: {str(error)[:500]}{where(error)}", None
         return "done", None, None
 
     def execute(self, source: str, name: str) -> None:
-        """Run a cell as a notebook does; after an error, still define what stands below it."""
-        tree = self.parse(source, name)
-        try:
-            self.run(tree, name)
-        except BaseException:
-            self._define(tree, name)
-            raise
+        """Run a cell as a notebook does, and after an error, which may be the sandbox's, also what stands below it."""
+        first = None
+        for node in self.parse(source, name).body:
+            try:
+                self.run(node, name)
+            except BaseException as error:
+                first = first or error
+        if first:
+            raise first
 
     def define(self, source: str, name: str) -> None:
         """Run only what takes no time in a cell: imports, functions, classes, and values that no call makes."""
-        self._define(self.parse(source, name), name)
+        for node in self.parse(source, name).body:
+            if isinstance(node, DEFINITIONS) or (isinstance(node, ast.Assign | ast.AnnAssign) and not _calls(node)):
+                with contextlib.suppress(BaseException):
+                    self.run(node, name)
 
     def parse(self, source: str, name: str) -> ast.Module:
         """Return the code of a cell, without the magic that stands for all of it."""
@@ -155,27 +202,47 @@ class Notebook:
         match tree.body:
             case [
                 ast.Expr(ast.Call(ast.Attribute(attr="run_cell_magic"), [ast.Constant(magic), _, ast.Constant(rest)]))
-            ]:
+            ] if magic not in DONE:
                 return self.parse(rest if magic in RUN_THEIR_CELL else "", name)
         return tree
 
-    def run(self, tree: ast.Module, name: str) -> None:
-        """Run code, also where it awaits something."""
-        code: CodeType = self.compile(tree, name, "exec")
-        result = eval(code, self.space)
-        if code.co_flags & inspect.CO_COROUTINE:
-            asyncio.run(result)
+    def run(self, node: ast.stmt, name: str) -> None:
+        """Run a statement, also where it awaits something."""
+        code = self.compile(ast.Module([node], []), name, "exec")
+
+        async def evaluate() -> None:
+            result = eval(code, self.space)
+            if code.co_flags & inspect.CO_COROUTINE:
+                await result
+
+        if self.loop.is_running():  # a cell within a cell
+            eval(code, self.space)
+        else:
+            self.loop.run_until_complete(evaluate())
+
+    def _changed(self, question: str) -> bool:
+        return any(self.space.get(name) is not it for name, it in self.checked[question].items())
+
+    @contextlib.contextmanager
+    def _as_checked(self, name: str) -> Iterator[None]:
+        """Let all names stand for what they stood for when this question was checked."""
+        now = dict(self.space)
+        self.space.clear()
+        self.space.update(self.checked.get(name, {}))
+        try:
+            yield
+        finally:
+            self.space.clear()
+            self.space.update(now)
 
     def _line_magic(self, name: str, line: str, *_: Any) -> Any:
         if name == "time":
             self.execute(line, "<cell of %time>")
-        return DEFAULT
+        return self.shell.run_line_magic(name, line) if name in DONE else DEFAULT
 
-    def _define(self, tree: ast.Module, name: str) -> None:
-        for node in tree.body:
-            if isinstance(node, DEFINITIONS) or (isinstance(node, ast.Assign | ast.AnnAssign) and not _calls(node)):
-                with contextlib.suppress(BaseException):
-                    self.run(ast.Module([node], []), name)
+
+def _stop(*_: Any) -> None:
+    raise TimeUp
 
 
 def _calls(node: ast.AST) -> bool:
@@ -206,6 +273,9 @@ def main() -> None:
 
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (STORAGE, STORAGE))  # of a file that no disk holds, too
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))
+    sys.path[0] = ""  # modules that a cell has written lie where it runs
     sys.modules["__main__"] = module = ModuleType("__main__")  # where a notebook's names live
     notebook = Notebook(vars(module))
     IPython.get_ipython = notebook.space["get_ipython"]  # for cells, and libraries, that import it

@@ -16,6 +16,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from tqdm.auto import tqdm
 
 import aecourse as ae
 from aecourse.exercises import QUESTIONS, chapter12, chapter16, checking
@@ -357,6 +358,17 @@ def test_a_right_answer_that_warns_is_right_without_a_word(recwarn, capfd):
     assert capfd.readouterr().err == ""
 
 
+def test_a_word_on_stderr_costs_no_point(capfd):
+    def talks(p):
+        print("working", file=sys.stderr)
+        return QUESTIONS["entropy"].reference([*tqdm(p, disable=False)])
+
+    assert ae.exercises.check("entropy", talks).right
+    said = capfd.readouterr()
+    assert said.err == ""
+    assert said.out.startswith("working\n")
+
+
 # How an answer is called and compared, on questions made up for it
 
 
@@ -471,6 +483,27 @@ def test_what_was_not_written_yet_is_told_from_what_forgets_to_return():
         )
     assert told(question, Silent()) == "returns nothing for x = 2: is a `return` missing in one branch?"
     assert told(question, lambda x: 2 * x if x < 3 else None).startswith("returns nothing for x = 3")
+
+
+def test_something_callable_that_forgets_to_return_is_told_so():
+    class Forgets:
+        def __call__(self, x):
+            2 * x
+
+    def forgets(factor, x):
+        factor * x
+
+    question = asked(lambda x: 2 * x, 1.0, 2.0)
+    for answer in (Forgets(), Forgets().__call__, functools.partial(forgets, 2)):
+        assert told(question, answer) == "returns nothing for x = 1: is a `return` missing?"
+
+
+def test_a_giant_result_is_compared_soon_and_told_in_few_words():
+    question = asked(lambda x: [torch.ones(2), torch.ones(3)], 1.0, 2.0)
+    for giant in ([1.0] * 10**6, [[1.0] * 1000] * 1000, [1.0, [2] * 10**6], [torch.ones(2), [0.5] * 10**6]):
+        began = time.monotonic()
+        assert len(told(question, lambda x, giant=giant: giant)) < 2000
+        assert time.monotonic() - began < 10
 
 
 def test_a_mistake_made_before_an_error_is_told_and_otherwise_the_error():

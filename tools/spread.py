@@ -37,7 +37,7 @@ from aecourse import data
 
 SHIFT = 1000  # far from one another, since notebooks count from their seed on
 MORE = 3  # runs with today's versions, after one with each
-SURE = 0.9975  # one more run lies in the range with this probability, were they all Gaussian
+SURE = 0.999  # one more run lies in the range with this probability, were they all Gaussian
 LEAST = 0.001  # of the value: what no seed changes may change by that much with versions and machines
 SPREAD = re.compile(r"(−?[\d.,]*\d)( to | and |–)(−?[\d.,]*\d)(?: %)?<!-- runs: (.+?)(?:, × ([\d.]+))? -->")
 
@@ -45,11 +45,11 @@ SPREAD = re.compile(r"(−?[\d.,]*\d)( to | and |–)(−?[\d.,]*\d)(?: %)?<!-- 
 def span(values: list[float]) -> tuple[float, float]:
     """Return the range in which a number is claimed to lie, from what the runs measured: the one rule for all claims.
 
-    It is Student's prediction interval for one more run, mean ± t · s · √(1 + 1/n) with 0.25 % outside (Hahn & Meeker,
+    It is Student's prediction interval for one more run, mean ± t · s · √(1 + 1/n) with 0.1 % outside (Hahn & Meeker,
     "Statistical Intervals", 1991): of the logarithms where all have one sign, since such numbers vary by factors, else
     of the numbers.  It is rounded outward to two digits of its distance from the middle, or of the bound where that
-    is less.  Whole numbers get whole bounds.  What was between 0 and 1 in all runs, as shares are, stays there, and
-    what was never negative stays so.
+    is less.  Whole numbers get whole bounds.  What else was between 0 and 1 in all runs, as shares are, stays there,
+    and what was never negative stays so.
 
     Raises:
         ValueError: if there are fewer than two values, or one is not finite.
@@ -75,9 +75,9 @@ def span(values: list[float]) -> tuple[float, float]:
     high = _outward(high, min(high - middle, abs(high)), 1)
     if _whole(values):
         low, high = math.floor(low), math.ceil(high)
-    low = max(low, 0) if least >= 0 else low
-    high = min(high, 1) if least >= 0 and greatest <= 1 else high
-    return low, high
+    elif least >= 0 and greatest <= 1:
+        high = min(high, 1)
+    return max(low, 0) if least >= 0 else low, high
 
 
 def _half(values: list[float]) -> float:

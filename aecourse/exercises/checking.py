@@ -270,7 +270,8 @@ def _array(value: Any) -> np.ndarray:
     if isinstance(value, Tensor):
         return value.detach().cpu().double().numpy()
     if isinstance(value, list | tuple):
-        return np.array([_array(part) for part in value], dtype=np.float64)
+        plain = {*map(type, value)} <= {int, float, bool}  # then NumPy does in an instant what may take minutes here
+        return np.array(value if plain else [_array(part) for part in value], dtype=np.float64)
     return np.asarray(value, dtype=np.float64)
 
 
@@ -309,7 +310,8 @@ def _show(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.6g}" if not math.isnan(value) else "NaN"
     if isinstance(value, list | tuple) and any(isinstance(part, Tensor | float | list | tuple) for part in value):
-        inside = ", ".join(_show(part) for part in value)
+        inside = ", ".join(_show(part) for part in value[:100])
+        inside = inside if len(inside) <= 400 and len(value) <= 100 else f"{inside[:400]} …"
         return f"[{inside}]" if isinstance(value, list) else f"({inside})"
     text = repr(value)
     return text if len(text) <= 90 else f"{text[:80]} …"
@@ -321,10 +323,11 @@ def _call_text(question: Question, case: tuple) -> str:
 
 def call_here(answer: Callable, arguments: tuple, deadline: float) -> tuple[Any, tuple]:
     """Return answer(*arguments), and the arguments afterwards, or raise a Hint if it fails or does not end in time."""
-    printed = io.StringIO()
+    printed, stderr = io.StringIO(), io.StringIO()
     try:
-        with contextlib.redirect_stdout(printed), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a right answer may warn, as of 0 · log 0; nbgrader would give no points
+        # A right answer may warn, as of 0 · log 0, or show its progress; nbgrader gives no points for a word on stderr.
+        with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(stderr), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
             with _time_limit(max(deadline - time.monotonic(), 0.01)):
                 result = answer(*arguments)
     except (Hint, KeyboardInterrupt):
@@ -335,7 +338,8 @@ def call_here(answer: Callable, arguments: tuple, deadline: float) -> tuple[Any,
         raise Hint("calls exit(), which would end the notebook: use `return` to leave a function") from None
     except BaseException as error:  # among them some that are no Exception, such as asyncio's CancelledError
         raise Hint(f"raised {type(error).__name__}: {error}{_place(answer, error)}") from None
-    print(printed.getvalue(), end="")  # once the clock has stopped: what an answer says belongs to whoever wrote it
+    # Once the clock has stopped: what an answer says belongs to whoever wrote it.
+    print(printed.getvalue() + stderr.getvalue(), end="")
     if result is None and printed.getvalue():
         raise Hint("prints and returns nothing: hand the result back with `return` instead of `print`")
     if inspect.isgenerator(result) or inspect.iscoroutine(result):
@@ -347,9 +351,11 @@ def call_here(answer: Callable, arguments: tuple, deadline: float) -> tuple[Any,
 
 def _is_empty(answer: Any) -> bool:
     """Return whether nothing was written into a function yet: beside its docstring it does nothing."""
-    if not hasattr(answer, "__code__"):
-        return True
-    done = [each.opname for each in dis.get_instructions(answer)]
+    answer = getattr(answer, "func", answer)  # of a functools.partial
+    code = getattr(answer, "__code__", None) or getattr(type(answer).__call__, "__code__", None)
+    if code is None:
+        return False
+    done = [each.opname for each in dis.get_instructions(code)]
     return {*done} <= {"RESUME", "NOP", "LOAD_CONST", "RETURN_VALUE", "RETURN_CONST"}
 
 
