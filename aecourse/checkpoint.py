@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import math
 import os
@@ -209,7 +210,7 @@ def plain(value: Any, met: list[Any] | None = None) -> Any:
         return "…"
     met.append(value)
     if isinstance(value, FunctionType):
-        bound = {**inspect.getclosurevars(value).nonlocals, **(value.__kwdefaults__ or {})}
+        bound = {**_bound(value), **(value.__kwdefaults__ or {})}
         return [value.__name__, plain([value.__defaults__, bound], met)]
     # A network that is no part of the model has weights of its own, which say nothing of what the model is.
     attributes = {} if isinstance(value, nn.Module) else vars(value)
@@ -221,8 +222,14 @@ def _checksum(tensor: Tensor) -> int:
 
 
 def write(path: str | Path, content: dict[str, Any]) -> None:
-    """Write tensors and plain values to `path`, so that the file is at any time the old one or the new."""
+    """Write tensors and plain values to `path`, so that the file is at any time the old one or the new.
+
+    Raises:
+        ValueError: if `path` is a folder.
+    """
     path = Path(path)
+    if path.is_dir():
+        raise ValueError(f"got the folder {path}, expected a file in it, such as {path / 'model.pt'}")
     path.parent.mkdir(parents=True, exist_ok=True)
     # Written beside its goal and moved there when complete, so a crash or a full disk leaves the last good file.
     # What a killed write leaves has the name that the next one uses.
@@ -300,11 +307,25 @@ def _checksum_of_code(things: list[Any]) -> int:
     counted: dict[int, list[Any]] = {}
     while new := [each for each in functions if id(each) not in counted and each.__name__ in names]:
         for function in new:
-            counted[id(function)] = [function.__name__, *_code(function.__code__, function.__doc__)]
-            names |= set(function.__code__.co_names)
-            used = (function.__globals__.get(name) for name in function.__code__.co_names)
-            functions += [thing for thing in used if isinstance(thing, FunctionType) and _by_the_reader(thing)]
+            bound = _bound(function)
+            counted[id(function)] = [function.__name__, *_code(function.__code__, function.__doc__), plain(bound)]
+            names |= {*function.__code__.co_names, *(each.__name__ for each in bound.values() if _is_function(each))}
+            used = [function.__globals__.get(name) for name in function.__code__.co_names]
+            functions += [each for each in (*used, *bound.values()) if _is_function(each) and _by_the_reader(each)]
     return zlib.crc32(repr(sorted(map(repr, counted.values()))).encode())
+
+
+def _bound(function: FunctionType) -> dict[str, Any]:
+    """Return what a function takes from the functions around it, by name; not the class that `super()` needs."""
+    bound = {}
+    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
+        with contextlib.suppress(ValueError):  # nothing is in it yet
+            bound[name] = cell.cell_contents
+    return {name: value for name, value in bound.items() if name != "__class__"}
+
+
+def _is_function(thing: Any) -> bool:
+    return isinstance(thing, FunctionType)
 
 
 def _code(code: CodeType, docstring: str | None) -> list[Any]:

@@ -582,3 +582,23 @@ def test_frozen_weights_are_a_setting_of_the_run(tmp_path):
     assert len(training.fit(made[1], images, epochs=2, **settings, resume=True)) == 2
     with pytest.raises(ValueError, match="fixed weights was"):
         training.fit(made[2], images, epochs=3, **settings, resume=True)
+
+
+@pytest.mark.parametrize(("first", "second", "same"), [(2.0, 3.0, False), (2.0, 2.0, True)])
+@pytest.mark.parametrize("make", [lambda number: number, lambda number: lambda: number], ids=["a number", "a function"])
+def test_what_a_loss_takes_from_the_function_around_it_belongs_to_it(first, second, same, make):
+    def of(bound):
+        class Mine(Weights):
+            def loss(self, images):
+                return {"total": bound}
+
+        return Mine(2)
+
+    codes = [checkpoint.describe(of(make(number)))[checkpoint.CODE] for number in (first, second)]
+    assert (codes[0] == codes[1]) is same
+
+
+def test_a_model_is_not_saved_to_a_folder(tmp_path):
+    with pytest.raises(ValueError, match=r"got the folder .*expected a file in it"):
+        checkpoint.save(Weights(2), tmp_path)
+    assert [*tmp_path.iterdir()] == []
