@@ -449,7 +449,7 @@ def test_a_seed_that_can_be_none_is_refused(tmp_path, capsys, name, seed):
 def test_a_notebook_that_cannot_be_graded_alone_says_why(tmp_path, monkeypatch, capsys):
     hand_in(tmp_path, {"a.ipynb": "no notebook", "b.ipynb": notebook()})
     assert grade.main(str(tmp_path / "a.ipynb")) == 0
-    assert "this is no notebook that can be read (NotJSONError" in capsys.readouterr().out
+    assert "this is no notebook that can be read (JSONDecodeError" in capsys.readouterr().out
 
     def fails(*args):
         raise sandbox.NoSandbox("the sandbox does not start: no memory")
@@ -726,7 +726,6 @@ def test_helpers_of_the_same_name_serve_the_function_that_was_checked_with_them(
     box.ask("run", "<cell 2>", "def bits(image):\n    return image.sum()", 20)
     assert "entropy" in box.ask("changed", "", None, 20)[1]
     assert session.verdict("entropy", 0).right
-    assert box.ask("run", "<cell 3>", "assert bits(torch.ones(2)) == 2", 20)[0] == "error"
     assert box.ask("run", "<cell 3>", "import torch\nassert bits(torch.ones(2)) == 2", 20)[0] == "done"
 
 

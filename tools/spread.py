@@ -48,8 +48,7 @@ def span(values: list[float]) -> tuple[float, float]:
     It is Student's prediction interval for one more run, mean ± t · s · √(1 + 1/n) with 0.1 % outside (Hahn & Meeker,
     "Statistical Intervals", 1991): of the logarithms where all have one sign, since such numbers vary by factors, else
     of the numbers.  It is rounded outward to two digits of its distance from the middle, or of the bound where that
-    is less.  Whole numbers get whole bounds.  What else was between 0 and 1 in all runs, as shares are, stays there,
-    and what was never negative stays so.
+    is less.  Whole numbers get whole bounds, and what was never negative stays so.
 
     Raises:
         ValueError: if there are fewer than two values, or one is not finite.
@@ -75,8 +74,6 @@ def span(values: list[float]) -> tuple[float, float]:
     high = _outward(high, min(high - middle, abs(high)), 1)
     if _whole(values):
         low, high = math.floor(low), math.ceil(high)
-    elif least >= 0 and greatest <= 1:
-        high = min(high, 1)
     return max(low, 0) if least >= 0 else low, high
 
 
@@ -216,9 +213,17 @@ def read(path: Path) -> dict:
 
 
 def ranges_of(record: dict) -> dict[str, tuple[float, float]]:
-    """Return claim → the range that follows from a record."""
-    runs = [run["values"] for run in record["runs"].values()]
-    return {what: span([run[what] for run in runs]) for what in runs[0]}
+    """Return claim → the range that follows from a record.
+
+    What was between 0 and 1 in all runs is taken for a share, which is never more; but for a ratio, a / b.
+    """
+    runs, found = [run["values"] for run in record["runs"].values()], {}
+    for what in runs[0]:
+        values = [run[what] for run in runs]
+        low, high = span(values)
+        share = all(0 <= value <= 1 for value in values) and not _whole(values) and " / " not in what
+        found[what] = low, min(high, 1) if share else high
+    return found
 
 
 def apply(path: Path) -> int:
