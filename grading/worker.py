@@ -215,7 +215,7 @@ class Notebook:
             if code.co_flags & inspect.CO_COROUTINE:
                 await result
 
-        if self.loop.is_running():  # a cell within a cell
+        if _is_in_a_loop():  # a cell within a cell
             eval(code, self.space)
         else:
             self.loop.run_until_complete(evaluate())
@@ -243,6 +243,13 @@ class Notebook:
 
 def _stop(*_: Any) -> None:
     raise TimeUp
+
+
+def _is_in_a_loop() -> bool:
+    try:
+        return bool(asyncio.get_running_loop())
+    except RuntimeError:
+        return False
 
 
 def _calls(node: ast.AST) -> bool:
