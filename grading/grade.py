@@ -88,8 +88,9 @@ def grade_folder(source: Path) -> int:
     waiting = {place: given for place, given in places.items() if _finished(place) is None}
     print(f"{len(places)} submissions, {len(places) - len(waiting)} of them graded already")
     failed = _finish_all(waiting, known)
+    done = {place: _finished(place) for place in places}
     for place, (path, student) in places.items():
-        each = _finished(place)
+        each = done[place]
         if each is None and place in failed:
             told = f"could not be graded, run the same command again: {failed[place]}"
             each = Grade(student, path.stem, remarks=[told])
@@ -101,7 +102,7 @@ def grade_folder(source: Path) -> int:
     for student, name in file_names({each.student for each in grades}).items():
         report(target / f"{name}.html", [each for each in grades if each.student == student], known)
     print(f"{len(grades) - len(failed)} graded: {target / 'grades.csv'}")
-    return 0 if all(_finished(place) for place in places) else 1
+    return 0 if all(done.values()) else 1
 
 
 def _finish_all(waiting: dict[Path, tuple[Path, str]], known: list[Exercise]) -> dict[Path, str]:
