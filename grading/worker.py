@@ -35,7 +35,8 @@ from IPython.core.inputtransformer2 import TransformerManager
 from IPython.core.interactiveshell import InteractiveShell
 
 MEMORY = 3 << 30  # bytes of data that one process may use, and all processes of a submission together
-STORAGE = 64 << 20  # bytes of files that a submission may write to a disk in memory, and of any one file
+STORAGE = 64 << 20  # bytes of files that a submission may write to a disk in memory
+LARGEST_FILE = STORAGE + (1 << 20)  # on no disk either; a full disk says first that it is full
 KINDS = ("bool", "uint8", "int8", "int16", "int32", "int64", "float16", "bfloat16", "float32", "float64")
 DTYPES = {kind: getattr(torch, kind) for kind in KINDS}
 RUN_THEIR_CELL = ("time", "capture", "prun")  # these magics run the cell below them in the notebook
@@ -280,7 +281,7 @@ def main() -> None:
 
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (STORAGE, STORAGE))  # of a file that no disk holds, too
+    resource.setrlimit(resource.RLIMIT_FSIZE, (LARGEST_FILE, LARGEST_FILE))
     resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))
     sys.path[0] = ""  # modules that a cell has written lie where it runs
     sys.modules["__main__"] = module = ModuleType("__main__")  # where a notebook's names live
