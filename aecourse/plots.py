@@ -29,7 +29,6 @@ from PIL import Image
 from sklearn.metrics import roc_curve
 from torch import Tensor
 from torch.distributions import Normal
-from torchvision.utils import make_grid
 
 from . import checks
 
@@ -468,6 +467,8 @@ def _side_by_side(
 
 def _draw_in_rows(axis: Axes, pictures: Tensor, columns: int) -> None:
     """Draw images in rows with a line of one pixel around each."""
+    from torchvision.utils import make_grid
+
     page = make_grid(pictures, nrow=columns, padding=1, pad_value=0.35)  # it makes three channels of one
     axis.imshow(_colours_last(page[: pictures.shape[1]]), vmin=0, vmax=1, interpolation="nearest")
     _bare(axis)

@@ -46,23 +46,37 @@ def no_data(tmp_path, monkeypatch):
 
 
 @pytest.fixture(scope="session")
-def html(tmp_path_factory, worker_id):
-    """The folder of the built pages.  The first worker that asks builds the book, the others wait for it."""
-    pytest.importorskip("jupyter_book")
+def made_once(tmp_path_factory, worker_id):
+    """A function that returns a folder of all workers: the first that asks for it fills it, the others wait."""
     own = tmp_path_factory.getbasetemp()
-    target = (own if worker_id == "master" else own.parent) / "book"
-    log = target.with_suffix(".log")
-    with FileLock(target.with_suffix(".lock")):
-        if not log.exists():
-            jupyter_book = Path(sys.executable).with_name("jupyter-book")
-            build = subprocess.run(
-                [jupyter_book, "build", "-W", "-n", "--keep-going", "--path-output", target, fingerprint.ROOT],
-                capture_output=True, text=True,
-            )  # fmt: skip
-            log.write_text(f"{build.returncode}\n{build.stdout}{build.stderr}", "utf-8")
-    status, told = log.read_text("utf-8").split("\n", 1)
+    place = own if worker_id == "master" else own.parent
+
+    def made_once(name, fill):
+        folder, done = place / name, place / f"{name}.done"
+        with FileLock(place / f"{name}.lock"):
+            if not done.exists():
+                folder.mkdir()
+                fill(folder)
+                done.touch()
+        return folder
+
+    return made_once
+
+
+@pytest.fixture(scope="session")
+def html(made_once):
+    """The folder of the built pages."""
+    pytest.importorskip("jupyter_book")
+
+    def build(folder):
+        command = [Path(sys.executable).with_name("jupyter-book"), "build", "-W", "-n", "--keep-going"]
+        run = subprocess.run([*command, "--path-output", folder, fingerprint.ROOT], capture_output=True, text=True)
+        (folder / "log").write_text(f"{run.returncode}\n{run.stdout}{run.stderr}", "utf-8")
+
+    folder = made_once("book", build)
+    status, told = (folder / "log").read_text("utf-8").split("\n", 1)
     assert status == "0", f"the book does not build without a warning:\n{told[-4000:]}"
-    return target / "_build" / "html"
+    return folder / "_build" / "html"
 
 
 @pytest.fixture(scope="session")

@@ -10,11 +10,12 @@ from axe_playwright_python.sync_playwright import Axe
 
 PHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
 
-# axe looks at every element, and most of a page's are alike: tokens of code, parts of formulas, the package's entries
-# on their page.  Alike is what has the same tag, classes, roles, names of attributes, colours and sizes, and lies in
-# what is alike; the parts of formulas are all of one tag, and only those of their attributes count that speak to a
-# reader.  The first of each kind stays, with all that it lies in.  Code that goes leaves its text, other things leave
-# their room; whatever else is alike stays, with a mark.
+# axe looks at every element, and most of a page's are alike: tokens of code, parts of formulas, paragraphs, rows of
+# tables, the package's entries on their page.  Alike is what has the same tag, classes, roles, names of attributes,
+# colours and sizes, and lies in what is alike; the parts of formulas are all of one tag, and only those of their
+# attributes count that speak to a reader.  The first of each kind stays, with all that it lies in.  Code that goes
+# leaves its text, paragraphs, rows and items of a menu are emptied, other things leave their room; whatever else is
+# alike stays, with a mark.
 THIN = """() => {
     const styles = ["color", "backgroundColor", "backgroundImage", "opacity", "fontSize", "fontWeight", "visibility"];
     const [speaks, looks] = [/^(aria-.*|role|tabindex)$/, ["class", "style"]];
@@ -38,12 +39,18 @@ THIN = """() => {
         }
         known.set(element, kinds.get(kind));
     }
-    const parts = document.querySelectorAll(".highlight pre span, mjx-container, dl.py");
+    const [emptied, gone] = ["p, tr, nav li", ".highlight pre span, mjx-container, dl.py"];
+    const parts = document.querySelectorAll(`${emptied}, ${gone}`);
     const alike = [...parts].filter((part) => !kept.has(part));
     const sizes = alike.map((part) => part.getBoundingClientRect());
     alike.forEach((part, place) => {
         if (part.closest("pre")) return part.replaceWith(part.textContent);
         const { width, height } = sizes[place];
+        if (part.matches(emptied)) {
+            part.replaceChildren();
+            part.style.height = `${height}px`;
+            return;
+        }
         const room = document.createElement("span");
         room.style.cssText = `display: inline-block; width: ${width}px; height: ${height}px`;
         part.replaceWith(room);
@@ -106,6 +113,16 @@ def set_and_ready(page):
     page.wait_for_timeout(350)  # the theme looks after 300 ms which boxes scroll
 
 
+# What may scroll and can't be focused, nor anything in it that is seen.
+STUCK = """() => [...document.querySelectorAll("*")].some((box) => {
+    if (box.scrollWidth <= box.clientWidth && box.scrollHeight <= box.clientHeight) return false;
+    const { overflowX, overflowY } = getComputedStyle(box);
+    const focused = "a[href], button, input, select, textarea, summary, [tabindex='0']";
+    return [overflowX, overflowY].some((way) => ["auto", "scroll"].includes(way)) && box.tabIndex < 0
+        && ![...box.querySelectorAll(focused)].some((part) => part.checkVisibility());
+})"""
+
+
 def thin(page):
     """Take out of an open page what is alike, so that axe is done sooner."""
     page.evaluate(THIN)
@@ -121,8 +138,11 @@ def barriers(page):
 
 
 def unreachable(page):
-    """Return the boxes of a whole page that scroll, but not with the keyboard, as `barriers` does."""
-    return _violations(page, "{ runOnly: ['scrollable-region-focusable'] }")
+    """Return the boxes of a whole page that scroll, but not with the keyboard, as `barriers` does.
+
+    axe, which takes seconds, is asked only where there may be one.
+    """
+    return _violations(page, "{ runOnly: ['scrollable-region-focusable'] }") if page.evaluate(STUCK) else []
 
 
 def _violations(page, options):

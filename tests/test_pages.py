@@ -66,6 +66,8 @@ def alike(browser, tmp_path):
         "<dl class='py'><dt class='sig'>a <a href='#top'>link</a></dt>"
         "<dd><p>A text.</p><ul><li>A part.</li></ul></dd></dl>"
         "<p><img src='data:,' alt='A picture'></p>"
+        "<table><tbody><tr><td>A cell</td></tr></tbody></table>"
+        "<nav><ul><li><a href='#top'>an item</a></li></ul></nav>"
     )
     style = "pre { width: 12em; overflow-x: auto } .k { color: #060 } img { width: 9px; height: 9px }"
     head = "<!doctype html><html lang='en'><meta charset='utf-8'><title>alike</title><link rel='icon' href='data:,'>"
@@ -77,12 +79,12 @@ def alike(browser, tmp_path):
 
 
 def test_of_a_hundred_parts_that_are_alike_one_is_looked_at_and_the_others_keep_their_room(alike):
-    count = "document.querySelectorAll('.k, .n, mjx-container, dl.py').length"
+    count = "document.querySelectorAll('.k, .n, mjx-container, dl.py, td, nav a').length"
     height = "document.documentElement.scrollHeight"
     before = alike.evaluate(height)
-    assert alike.evaluate(count) == 100 * (1 + 20 + 1 + 1)
+    assert alike.evaluate(count) == 100 * (1 + 20 + 1 + 1 + 1 + 1)
     thin(alike)
-    assert alike.evaluate(count) == 4
+    assert alike.evaluate(count) == 6
     assert barriers(alike) == []
     assert alike.evaluate(height) == pytest.approx(before, rel=0.05)
 
@@ -102,6 +104,9 @@ def test_of_a_hundred_parts_that_are_alike_one_is_looked_at_and_the_others_keep_
         (".py p", "style.color = '#ddd'", "color-contrast"),
         (".py ul", "append(document.createElement('p'))", "list"),
         ("img", "removeAttribute('alt')", "image-alt"),
+        ("main > p", "style.color = '#ddd'", "color-contrast"),
+        ("td", "style.color = '#ddd'", "color-contrast"),
+        ("nav a", "textContent = ''", "link-name"),
     ],
 )
 def test_one_fault_among_a_hundred_parts_that_are_alike_is_found(alike, selector, fault, rule):

@@ -64,21 +64,35 @@ def test_the_versions_of_the_record_are_the_oldest_todays_and_colabs():
     ("values", "low", "high"),
     [
         ([13.871] * 8, 13.857, 13.885),  # no seed changes it: a thousandth
-        ([10.5, 11.5, 12.5, 13.5, 14.5, 15.5], 4.3, 38),  # 12.89 · exp(± 6.87 · 0.1456 · 1.08) = 4.37 … 37.96
-        ([0.97, 0.99, 0.98, 0.98], 0.86, 1.11),  # 0.98 · exp(± 12.92 · 0.00833 · 1.12) = 0.869 … 1.105
-        ([0.0, 0.02, 0.01, 0.01], 0, 0.13),
-        ([-0.5, 0.5, 0.1, -0.1], -6.1, 6.1),
-        ([-15.5, -14.5, -13.5, -12.5, -11.5, -10.5], -38, -4.3),
-        ([1.5, 15.0, 5.0, 4.0, 6.0, 5.0], 0.02, 1200),
-        ([-15.0, -1.5, -5.0, -4.0, -6.0, -5.0], -1200, -0.02),
+        ([10.5, 11.5, 12.5, 13.5, 14.5, 15.5], 3.6, 46),  # 12.89 · exp(± 7.98 · 0.1456 · 1.08) = 3.68 … 45.2
+        ([0.97, 0.99, 0.98, 0.98], 0.84, 1.15),  # 0.98 · exp(± 16.33 · 0.00833 · 1.12) = 0.842 … 1.141
+        ([0.0, 0.02, 0.01, 0.01], 0, 0.16),
+        ([-0.5, 0.5, 0.1, -0.1], -7.6, 7.6),
+        ([-15.5, -14.5, -13.5, -12.5, -11.5, -10.5], -46, -3.6),
+        ([1.5, 15.0, 5.0, 4.0, 6.0, 5.0], 0.0083, 2900),
+        ([-15.0, -1.5, -5.0, -4.0, -6.0, -5.0], -2900, -0.0083),
         ([8, 8, 8], 8, 8),  # counts
-        ([1, 1, 0, 1], 0, 8),  # 0.75 ± 12.92 · 0.5 · 1.12
-        ([7, 8, 8, 8, 8, 8], 5, 12),  # 7.82 · exp(± 6.87 · 0.0545 · 1.08) = 5.22 … 11.72
+        ([1, 1, 0, 1], 0, 10),  # 0.75 ± 16.33 · 0.5 · 1.12
+        ([7, 8, 8, 8, 8, 8], 4, 13),  # 7.82 · exp(± 7.98 · 0.0545 · 1.08) = 4.89 … 12.50
         ([0.0, 0.0], 0, 0),
     ],
 )
 def test_a_range_is_a_prediction_interval_rounded_outward(values, low, high):
     assert spread.span(values) == (low, high)
+
+
+@pytest.mark.parametrize(
+    ("values", "low", "high"),
+    [
+        ([10.5, 11.5, 12.5, 13.5, 14.5, 15.5], -3.2, 30),  # 13 ± 7.98 · 1.87 · 1.08 = -3.1 … 29.1
+        ([-15.5, -14.5, -13.5, -12.5, -11.5, -10.5], -30, 3.2),
+        ([0.0, 0.02, 0.01, 0.01], -0.14, 0.16),
+        ([1, 1, 0, 1], -9, 10),
+        ([8, 8, 8], 8, 8),
+    ],
+)
+def test_of_a_difference_a_few_runs_do_not_tell_the_next_sign(values, low, high):
+    assert spread.span(values, signed=True) == (low, high)
 
 
 @pytest.mark.parametrize("values", [[1.0], [1.0, float("nan")], [1.0, float("inf")], []])
@@ -87,10 +101,13 @@ def test_no_range_comes_from_one_run_or_from_what_is_no_number(values):
         spread.span(values)
 
 
-def test_a_share_is_never_more_than_one_and_a_ratio_may_be():
-    runs = {str(value): {"values": {"recognised": value, "a / b": value, "classes": 1}} for value in (0.97, 0.99, 0.98)}
-    ranges = spread.ranges_of({"runs": runs})
-    assert ranges["recognised"] == (ranges["a / b"][0], 1)
+def test_a_share_is_never_more_than_one_and_a_ratio_may_be_and_a_difference_has_a_sign():
+    names = ("recognised", "a / b", "a − b", "a less b", "bits saved", "nonless", "error")
+    runs = [{"values": dict.fromkeys(names, value) | {"classes": 1}} for value in (0.97, 0.99, 0.98)]
+    ranges = spread.ranges_of({"runs": dict(enumerate(runs))})
+    assert ranges["recognised"] == ranges["nonless"] == (ranges["a / b"][0], 1)
+    assert ranges["a − b"] == ranges["a less b"] == ranges["bits saved"] == spread.span([0.97, 0.99, 0.98], signed=True)
+    assert ranges["error"] == ranges["a / b"]
     assert ranges["a / b"][1] > 1
     assert ranges["classes"] == (1, 1)
 

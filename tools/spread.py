@@ -37,18 +37,21 @@ from aecourse import data
 
 SHIFT = 1000  # far from one another, since notebooks count from their seed on
 MORE = 3  # runs with today's versions, after one with each
-SURE = 0.999  # one more run lies in the range with this probability, were they all Gaussian
+SURE = 0.9995  # one more run lies in the range with this probability, were they all Gaussian
 LEAST = 0.001  # of the value: what no seed changes may change by that much with versions and machines
+DIFFERENCE = re.compile(r" − |\b(minus|less|saved|saves|gain|gained)\b")  # in the words of a claim
+NO_SHARE = re.compile(r" / |\b(error|distance|energy|Fréchet|MMD|spread|difference)\b")
 SPREAD = re.compile(r"(−?[\d.,]*\d)( to | and |–)(−?[\d.,]*\d)(?: %)?<!-- runs: (.+?)(?:, × ([\d.]+))? -->")
 
 
-def span(values: list[float]) -> tuple[float, float]:
+def span(values: list[float], *, signed: bool = False) -> tuple[float, float]:
     """Return the range in which a number is claimed to lie, from what the runs measured: the one rule for all claims.
 
-    It is Student's prediction interval for one more run, mean ± t · s · √(1 + 1/n) with 0.1 % outside (Hahn & Meeker,
+    It is Student's prediction interval for one more run, mean ± t · s · √(1 + 1/n) with 0.05 % outside (Hahn & Meeker,
     "Statistical Intervals", 1991): of the logarithms where all have one sign, since such numbers vary by factors, else
-    of the numbers.  It is rounded outward to two digits of its distance from the middle, or of the bound where that
-    is less.  Whole numbers get whole bounds, and what was never negative stays so.
+    of the numbers.  Of the numbers, too, for a `signed` one, a difference, whose next sign a few runs can't tell; what
+    else was never negative stays so.  The interval is rounded outward to two digits of its distance from the middle,
+    or of the bound where that is less.  Whole numbers get whole bounds.
 
     Raises:
         ValueError: if there are fewer than two values, or one is not finite.
@@ -56,12 +59,12 @@ def span(values: list[float]) -> tuple[float, float]:
     if len(values) < 2 or not all(map(math.isfinite, values)):
         raise ValueError(f"got {values}, expected at least two finite numbers")
     least, greatest = min(values), max(values)
-    if greatest < 0:
+    if greatest < 0 and not signed:
         low, high = span([-value for value in values])
         return -high, -low
     if least == greatest:
         low = middle = high = least
-    elif least > 0:
+    elif least > 0 and not signed:
         logarithms = [math.log(value) for value in values]
         half = _half(logarithms)
         low, middle, high = (math.exp(statistics.mean(logarithms) + sign * half) for sign in (-1, 0, 1))
@@ -74,7 +77,7 @@ def span(values: list[float]) -> tuple[float, float]:
     high = _outward(high, min(high - middle, abs(high)), 1)
     if _whole(values):
         low, high = math.floor(low), math.ceil(high)
-    return max(low, 0) if least >= 0 else low, high
+    return max(low, 0) if least >= 0 and not signed else low, high
 
 
 def _half(values: list[float]) -> float:
@@ -215,13 +218,15 @@ def read(path: Path) -> dict:
 def ranges_of(record: dict) -> dict[str, tuple[float, float]]:
     """Return claim → the range that follows from a record.
 
-    What was between 0 and 1 in all runs is taken for a share, which is never more; but for a ratio, a / b.
+    What was between 0 and 1 in all runs is taken for a share, which is never more, unless its words say that it is
+    something else: a difference, a ratio, an error, …
     """
     runs, found = [run["values"] for run in record["runs"].values()], {}
     for what in runs[0]:
         values = [run[what] for run in runs]
-        low, high = span(values)
-        share = all(0 <= value <= 1 for value in values) and not _whole(values) and " / " not in what
+        low, high = span(values, signed=bool(DIFFERENCE.search(what)))
+        share = not (_whole(values) or DIFFERENCE.search(what) or NO_SHARE.search(what))
+        share = share and all(0 <= value <= 1 for value in values)
         found[what] = low, min(high, 1) if share else high
     return found
 

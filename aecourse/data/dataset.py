@@ -11,9 +11,6 @@ import numpy as np
 import torch
 from PIL import Image, ImageOps
 from torch import Tensor
-from torchvision.datasets.folder import IMG_EXTENSIONS
-from torchvision.transforms import InterpolationMode
-from torchvision.transforms import functional as transforms
 
 from .. import checks
 from ..progress import progress_bar
@@ -70,6 +67,8 @@ def load_folder(
         ValueError: for a bad argument, a folder with fewer than two pictures that can be read, pictures both in the
             folder itself and in subfolders, and sizes that differ.  A damaged picture is passed over, with a warning.
     """
+    from torchvision.datasets.folder import IMG_EXTENSIONS
+
     folder = Path(folder).expanduser()
     if not folder.is_dir():
         raise ValueError(f"got {str(folder)!r}, expected a folder of pictures; there is none at {folder.resolve()}")
@@ -82,7 +81,7 @@ def load_folder(
         size = tuple(checks.whole("size", side) for side in sides)
     test_share, seed = checks.real("test_share", test_share, 0, 1), checks.seed(seed)
 
-    found = _find_pictures(folder)
+    found = _find_pictures(folder, IMG_EXTENSIONS)
     classes = sorted(set(found.values()))
     if len(classes) > 1 and "" in classes:
         stray = next(path for path, label in found.items() if not label)
@@ -119,18 +118,20 @@ def load_folder(
     return Dataset(name, *split, f"the folder {folder.resolve()}", tuple(filter(None, classes)))
 
 
-def _find_pictures(folder: Path) -> dict[Path, str]:
-    """Return the path of each picture, and the name of the subfolder that it lies in, "" for the folder itself."""
+def _find_pictures(folder: Path, endings: tuple[str, ...]) -> dict[Path, str]:
+    """Return each file with one of these endings, and the name of the subfolder that it lies in, "" for the folder."""
     found = {}
     for path in sorted(folder.rglob("*")):
         parts = path.relative_to(folder).parts
-        if path.suffix.lower() in IMG_EXTENSIONS and not any(part.startswith(".") for part in parts):
+        if path.suffix.lower() in endings and not any(part.startswith(".") for part in parts):
             found[path] = parts[0] if len(parts) > 1 else ""
     return found
 
 
 def _read_picture(path: Path, mode: str, size: tuple[int, int] | None) -> Tensor:
     """Return uint8 `(C, H, W)`."""
+    from torchvision.transforms.functional import pil_to_tensor
+
     with Image.open(path) as file:
         picture = ImageOps.exif_transpose(file)
     if picture.mode == "F" or picture.mode.startswith("I"):  # grey of more than 8 bits, which Pillow would clip at 255
@@ -144,7 +145,7 @@ def _read_picture(path: Path, mode: str, size: tuple[int, int] | None) -> Tensor
     if size is not None:
         # One call of Pillow's; with torchvision's resize and center_crop the shape between them has to be worked out.
         picture = ImageOps.fit(picture, size[::-1])
-    return transforms.pil_to_tensor(picture)
+    return pil_to_tensor(picture)
 
 
 def rotations(image: Tensor, degrees: Iterable[float]) -> Tensor:
@@ -156,6 +157,8 @@ def rotations(image: Tensor, degrees: Iterable[float]) -> Tensor:
     Raises:
         ValueError: if it is not one image in [0, 1], or there is no angle.
     """
+    from torchvision.transforms import InterpolationMode, functional
+
     image = image[None] if isinstance(image, Tensor) and image.dim() == 3 else image
     checks.images(image, None)
     if image.dim() != 4 or image.shape[1] > 4 >= image.shape[3]:
@@ -163,7 +166,7 @@ def rotations(image: Tensor, degrees: Iterable[float]) -> Tensor:
         raise ValueError(f"got images of shape {tuple(image.shape)}, expected (C, H, W) or (1, C, H, W); {hint}")
     if len(image) != 1:
         raise ValueError(f"got {len(image)} images, expected one; choose it with images[i]")
-    turned = [transforms.rotate(image[0], float(angle), InterpolationMode.BILINEAR) for angle in degrees]
+    turned = [functional.rotate(image[0], float(angle), InterpolationMode.BILINEAR) for angle in degrees]
     if not turned:
         raise ValueError("got no degrees, expected at least one angle")
     return torch.stack(turned).clamp(0, 1)

@@ -7,8 +7,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
-from torchvision.datasets.mnist import read_image_file, read_label_file
-from torchvision.transforms import functional as transforms
 
 from .dataset import Dataset
 from .fetch import File, fetch
@@ -58,6 +56,8 @@ def load(name: str = "mnist", *, fallback: bool = True) -> Dataset:
 
 
 def _read_mnist(folder: Path, origin: str) -> Dataset:
+    from torchvision.datasets.mnist import read_image_file, read_label_file
+
     def part(name: str) -> tuple[Tensor, Tensor]:
         raw = folder / "MNIST" / "raw"
         images = read_image_file(raw / f"{name}-images-idx3-ubyte").float().div_(255).unsqueeze(1)
@@ -69,11 +69,12 @@ def _read_mnist(folder: Path, origin: str) -> Dataset:
 def _embedded_digits() -> Dataset:
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split
+    from torchvision.transforms import functional
 
     digits = load_digits()
     small = torch.tensor(digits.images / 16, dtype=torch.float32).unsqueeze(1)
     # MNIST's own layout: the digit in the middle 20 × 20 pixels.
-    images = transforms.pad(transforms.resize(small, [20, 20], antialias=True).clamp(0, 1), [4])
+    images = functional.pad(functional.resize(small, [20, 20], antialias=True).clamp(0, 1), [4])
     labels = torch.tensor(digits.target, dtype=torch.int64)
     train, test = map(
         torch.from_numpy, train_test_split(np.arange(len(labels)), test_size=360, random_state=0, stratify=labels)

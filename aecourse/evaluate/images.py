@@ -64,7 +64,7 @@ def psnr(images: Tensor, restored: Tensor) -> float:
 def _squares(images: Tensor, rebuilt: Tensor) -> Tensor:
     """Return the squared error of each pixel, once it is clear that the two can be compared."""
     checks.same_shape(images, rebuilt, "images and reconstructions of shape")
-    return (checks.grey("images", images) - checks.grey("reconstructions", rebuilt)).square()
+    return F.mse_loss(checks.grey("images", images), checks.grey("reconstructions", rebuilt), reduction="none")
 
 
 def point_distances(points: Tensor, found: Tensor) -> Tensor:

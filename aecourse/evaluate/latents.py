@@ -75,7 +75,7 @@ class Principal:
     def decode(self, coefficients: Tensor) -> Tensor:
         """Return the images with these first coefficients, the others 0; they may leave [0, 1] a little."""
         kept = self.directions[: self._kept(coefficients.shape[1])]
-        return (coefficients @ kept + torch.from_numpy(self.pca.mean_)).unflatten(1, self.image_shape)
+        return torch.addmm(torch.from_numpy(self.pca.mean_), coefficients, kept).unflatten(1, self.image_shape)
 
     def squared_error(self, images: Tensor, components: int) -> float:
         """Return the mean squared error per image when `components` coefficients are kept."""
