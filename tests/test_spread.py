@@ -102,13 +102,14 @@ def test_no_range_comes_from_one_run_or_from_what_is_no_number(values):
 
 
 def test_a_share_is_never_more_than_one_and_a_ratio_may_be_and_a_difference_has_a_sign():
-    names = ("recognised", "a / b", "a − b", "a less b", "bits saved", "nonless", "error")
+    names = ("recognised", "a / b", "a − b", "a less b", "bits saved", "nonless", "error", "correlation")
     runs = [{"values": dict.fromkeys(names, value) | {"classes": 1}} for value in (0.97, 0.99, 0.98)]
     ranges = spread.ranges_of({"runs": dict(enumerate(runs))})
     assert ranges["recognised"] == ranges["nonless"] == (ranges["a / b"][0], 1)
     assert ranges["a − b"] == ranges["a less b"] == ranges["bits saved"] == spread.span([0.97, 0.99, 0.98], signed=True)
     assert ranges["error"] == ranges["a / b"]
     assert ranges["a / b"][1] > 1
+    assert ranges["correlation"] == (ranges["a − b"][0], 1)
     assert ranges["classes"] == (1, 1)
 
 

@@ -39,8 +39,10 @@ SHIFT = 1000  # far from one another, since notebooks count from their seed on
 MORE = 3  # runs with today's versions, after one with each
 SURE = 0.9995  # one more run lies in the range with this probability, were they all Gaussian
 LEAST = 0.001  # of the value: what no seed changes may change by that much with versions and machines
-DIFFERENCE = re.compile(r" − |\b(minus|less|saved|saves|gain|gained)\b")  # in the words of a claim
-NO_SHARE = re.compile(r" / |\b(error|distance|energy|Fréchet|MMD|spread|difference)\b")
+# What the words of a claim say: that it is a difference, may have either sign, or may be more than 1.
+DIFFERENCE = r" − |\b(minus|less|saved|saves|gain|gained)\b"
+SIGNED = re.compile(rf"{DIFFERENCE}|\bcorrelation\b")
+NO_SHARE = re.compile(rf"{DIFFERENCE}| / |\b(error|distance|energy|Fréchet|MMD|spread|difference)\b")
 SPREAD = re.compile(r"(−?[\d.,]*\d)( to | and |–)(−?[\d.,]*\d)(?: %)?<!-- runs: (.+?)(?:, × ([\d.]+))? -->")
 
 
@@ -224,9 +226,8 @@ def ranges_of(record: dict) -> dict[str, tuple[float, float]]:
     runs, found = [run["values"] for run in record["runs"].values()], {}
     for what in runs[0]:
         values = [run[what] for run in runs]
-        low, high = span(values, signed=bool(DIFFERENCE.search(what)))
-        share = not (_whole(values) or DIFFERENCE.search(what) or NO_SHARE.search(what))
-        share = share and all(0 <= value <= 1 for value in values)
+        low, high = span(values, signed=bool(SIGNED.search(what)))
+        share = all(0 <= value <= 1 for value in values) and not _whole(values) and not NO_SHARE.search(what)
         found[what] = low, min(high, 1) if share else high
     return found
 
