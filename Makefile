@@ -98,7 +98,7 @@ $(READY): requirements.txt pyproject.toml aecourse/__init__.py
 	$(BIN)/pip install --disable-pip-version-check -q --no-build-isolation --no-deps -e .
 	@touch $@
 
-$(OLDEST): pyproject.toml
+$(OLDEST): pyproject.toml aecourse/__init__.py
 	$(PYTHON) -m venv --clear .venv-compat
 	.venv-compat/bin/pip install --disable-pip-version-check -q $(UV)
 	.venv-compat/bin/uv pip install -q --python .venv-compat/bin/python --resolution lowest-direct -e '.[pad,tests]'
