@@ -56,6 +56,14 @@ def test_a_notebook_that_changed_is_run_alone(copy, asked):
     assert asked["files"] == BOTH[:1]
 
 
+def test_a_judge_that_a_run_itself_has_kept_changes_nothing(copy, asked):
+    run_tests.main("notebooks")
+    (copy / "data/judge-1.pt").write_text("weights")
+    asked["files"] = []
+    run_tests.main("notebooks")
+    assert asked["files"] == []
+
+
 @pytest.mark.parametrize("name", ["aecourse/code.py", "aecourse/weights.json", "conftest.py", "data/file", "data/more"])
 def test_all_are_run_again_when_code_or_data_change(copy, asked, name):
     run_tests.main("notebooks")

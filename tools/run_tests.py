@@ -64,7 +64,8 @@ def _surroundings() -> list:
     folders = [platformdirs.user_cache_path("aecourse")]
     folders += [Path(own)] if (own := os.environ.get("AECOURSE_DATA")) else []
     data = [(str(path), path.stat().st_size, path.stat().st_mtime_ns)
-            for folder in folders for path in sorted(folder.rglob("*")) if path.is_file()]  # fmt: skip
+            for folder in folders for path in sorted(folder.rglob("*"))
+            if path.is_file() and path.suffix != ".pt"]  # judges, which the package trains and keeps  # fmt: skip
     return [_content("conftest.py", "pyproject.toml", PACKAGE), platform.python_version(), libraries, data]
 
 
