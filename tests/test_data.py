@@ -27,6 +27,7 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from sklearn.neighbors import KNeighborsClassifier
 from torch.nn.functional import interpolate, normalize
+from torchvision.transforms.functional import pad, resize
 
 import aecourse as ae
 from aecourse import data
@@ -1129,6 +1130,14 @@ def test_the_labels_of_the_digits_are_int64_whatever_whole_numbers_scikit_learn_
     again = data.load("digits")
     assert again.train_labels.dtype == again.test_labels.dtype == torch.int64
     assert torch.equal(again.test_labels, digits.test_labels)
+
+
+def test_the_digits_are_scaled_as_torchvision_does_it(digits):
+    small = torch.tensor(load_digits().images / 16, dtype=torch.float32).unsqueeze(1)
+    scaled = pad(resize(small, [20, 20], antialias=True).clamp(0, 1), [4])
+    train, test = train_test_split(np.arange(1797), test_size=360, random_state=0, stratify=load_digits().target)
+    assert torch.equal(digits.train_images, scaled[train])
+    assert torch.equal(digits.test_images, scaled[test])
 
 
 def test_the_split_of_the_digits_is_scikit_learns_of_seed_0(digits):

@@ -14,6 +14,7 @@ from matplotlib.colors import to_hex, to_rgb
 from PIL import Image
 from scipy.stats import median_abs_deviation
 from torch.distributions import Normal
+from torchvision.utils import make_grid
 
 from aecourse import plots
 from aecourse.training import History
@@ -217,6 +218,14 @@ def test_a_grid_is_read_like_a_page_and_has_as_many_rows_as_it_needs(digits):
         top, left = 1 + 29 * (number // 3), 1 + 29 * (number % 3)
         np.testing.assert_allclose(drawn[top : top + 28, left : left + 28], digits.test_images[number, 0], atol=1e-6)
     assert axes.get_images()[0].get_clim() == (0, 1)
+
+
+@pytest.mark.parametrize(("count", "columns", "shape"), [(7, 3, (1, 28, 28)), (6, 6, (3, 5, 9)), (4, 1, (1, 2, 3))])
+def test_rows_of_images_are_those_of_torchvision(count, columns, shape):
+    pictures = torch.rand(count, *shape)
+    page = make_grid(pictures, nrow=columns, padding=1, pad_value=0.35)[: shape[0]]  # it makes three channels of one
+    (axes,) = plots.grid(pictures, columns=columns).axes
+    assert np.array_equal(seen(axes), page.movedim(0, 2).numpy().squeeze())
 
 
 def test_what_leaves_the_range_of_images_is_clipped_and_not_rescaled():

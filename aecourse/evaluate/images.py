@@ -13,7 +13,6 @@ import torch
 from scipy import ndimage
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.utils.flop_counter import FlopCounterMode
 
 from .. import checks
 from .batches import _array, _at_rest
@@ -237,6 +236,8 @@ def multiply_adds(model: nn.Module) -> int:
     Raises:
         ValueError: for a model that doesn't say what its images look like.
     """
+    from torch.utils.flop_counter import FlopCounterMode  # its import takes 0.1 GB
+
     if not hasattr(model, "image_shape"):
         raise ValueError(f"got a {type(model).__name__} without an image_shape, expected a model of images; set it")
     image = torch.zeros(1, *model.image_shape, device=next(model.parameters()).device)
