@@ -211,6 +211,35 @@ def test_source_that_a_page_shows_is_the_source_of_today(notebook):
         assert cell.outputs[0].data["text/markdown"] == shown._repr_markdown_(), cell.source
 
 
+def texts(notebook):
+    """Return what a chapter says, without what no page shows."""
+    said = "\n\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    return re.sub(r"<!--.*?-->|</?[a-z][^>]*>", "", said, flags=re.DOTALL)
+
+
+def test_the_time_to_read_is_that_of_its_words_and_code(notebook):
+    """A beginner reads 120 words a minute, or ten lines of code."""
+    code = [cell.source for cell in code_cells(notebook)[1:] if "hide-input" not in cell.metadata.get("tags", [])]
+    minutes = len(texts(notebook).split()) / 120 + sum(len(re.findall(r"\S.*", source)) for source in code) / 10
+    said = re.search(r"About (\d+) minutes to read", texts(notebook))
+    assert int(said[1]) == 5 * round(minutes / 5), f"{minutes:.0f} minutes"
+
+
+def known_terms():
+    """Return the terms of the glossary, in small letters: of "L1 penalty (lasso), price" three."""
+    text = (ROOT / "book/appendix/glossary.md").read_text("utf-8")
+    heads = re.findall(r"^(?:```\{glossary\}|)\n(\S.*)\n\S.*\n  ", text, re.MULTILINE)
+    return {part.strip().lower() for head in heads for part in re.split(r"[,()]", head)}
+
+
+def test_every_term_that_a_chapter_introduces_is_in_the_glossary(notebook):
+    """A term stands in bold where it is introduced; what else is in bold begins a paragraph, or is a whole sentence."""
+    bold = re.findall(r"(?<![\w*])\*\*([^*\n]+?)\*\*(?![\w*])", texts(notebook))
+    terms = {term.lower() for term in bold if not re.search(r"[.:?!]$|^\d+$", term) and len(term.split()) <= 4}
+    known = known_terms()
+    assert [term for term in sorted(terms) if not {term, term.removesuffix("s")} & known] == []
+
+
 def test_no_chapter_trains_on_test_images(notebook):
     calls = [
         call
