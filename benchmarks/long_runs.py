@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import math
 import os
 import sys
 import textwrap
@@ -466,6 +467,41 @@ def deaf_music(seed: int) -> dict[str, float]:
     return found
 
 
+def sparse_codes(seed: int) -> dict[str, float]:
+    """Chapter 10: its sparse codes after nearly four times its training, beside PCA and the untrained layer."""
+    mnist = ae.data.load("mnist", fallback=False)
+    train, test, rate, found = mnist.train_images, mnist.test_images, ae.training.cosine(4e-3, warmup=0.05), {}
+    known, known_labels = (each[6000 * seed :][:6000] for each in (train, mnist.train_labels))
+    pca = ae.evaluate.Principal(train, 200)
+    models = {f"L1, {weight}": ae.models.L1Autoencoder(1000, weight=weight, seed=seed) for weight in (0.3, 0.6, 1.0)}
+    models |= {f"top-{k}": ae.models.TopKAutoencoder(1000, active=k, seed=seed) for k in (10, 25, 50)}
+    models["untrained"] = ae.models.SparseAutoencoder(1000, seed=seed)
+    for name, model in models.items():
+        model.centre(train)
+        if name != "untrained":
+            ae.training.fit(model, train, epochs=1, batch_size=64, lr=rate, seed=seed, device="cpu")
+        codes = ae.evaluate.encode(model, test)
+        probe = ae.evaluate.encode(model, known), known_labels, codes, mnist.test_labels
+        found[f"{name}: right with 100 labels"] = ae.evaluate.probe_accuracy(*probe, per_class=100)
+        if name == "untrained":
+            continue
+        active = float(ae.evaluate.active_counts(codes).mean())
+        found[f"{name}: error"] = ae.training.mean_loss(model, test)["reconstruction"]
+        found[f"{name}: active"], found[f"{name}: dead"] = active, ae.evaluate.dead_units(codes)
+        found[f"{name}: PCA's error"] = pca.squared_error(test, round(active))
+        share = ae.evaluate.activity(codes).double()
+        names = float((torch.special.entr(share) + torch.special.entr(1 - share)).sum()) / math.log(2)
+        found[f"{name}: bits for the names"] = names
+        found[f"{name}: PCA's error, as long"] = pca.squared_error(test, min(200, round(active + names / 6.6)))
+        atoms, points = model.atoms.detach(), test[::100].flatten(1) - model.bias.detach()
+        ways = {"encoder": codes[::100], "refitted": ae.evaluate.refit(codes[::100], atoms, points)}
+        if "top" in name:
+            ways["search"] = ae.evaluate.pursuit(atoms, points, model.active)
+        for way, part in ways.items():
+            found[f"{name}: a hundred, {way}"] = float((points - part @ atoms).square().sum(1).mean())
+    return found
+
+
 EXPERIMENTS: tuple[Callable[[int], dict[str, float]], ...] = (
     thirty_numbers,
     deaf_music,
@@ -480,6 +516,7 @@ EXPERIMENTS: tuple[Callable[[int], dict[str, float]], ...] = (
     prices_of_codes,
     restorers,
     skips_across,
+    sparse_codes,
     ways_between,
 )
 

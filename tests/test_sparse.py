@@ -191,6 +191,29 @@ def test_keep_largest_goes_by_magnitude_and_keeps_the_sign():
         ae.evaluate.keep_largest(codes, 5)
 
 
+def test_a_refit_keeps_the_choice_and_undoes_the_shrinkage():
+    random = torch.Generator().manual_seed(0)
+    atoms = torch.nn.functional.normalize(torch.randn(9, 12, generator=random), dim=1)
+    whole = torch.randn(20, 9, generator=random) * (torch.rand(20, 9, generator=random) < 0.4)
+    points = whole @ atoms
+    assert torch.allclose(ae.evaluate.refit(whole.sign() * 0.1, atoms, points), whole, atol=1e-4)
+    codes = whole.clone()
+    codes[:, :3] = 0  # a choice that has missed some
+    found = ae.evaluate.refit(codes, atoms, points)
+    assert (found[codes == 0] == 0).all()
+    slope = (points - found @ atoms) @ atoms.T
+    assert slope[codes != 0].abs().max() < 1e-4, "what is left must be at right angles to all chosen atoms"
+
+
+def test_a_refit_of_a_code_of_zeros_is_a_code_of_zeros():
+    assert (ae.evaluate.refit(torch.zeros(2, 3), torch.eye(3), torch.ones(2, 3)) == 0).all()
+
+
+def test_a_refit_takes_a_point_for_each_code():
+    with pytest.raises(ValueError, match="shorter"):
+        ae.evaluate.refit(torch.ones(2, 3), torch.eye(3), torch.ones(1, 3))
+
+
 def test_pursuit_finds_the_two_atoms_that_a_point_is_made_of():
     atoms = torch.nn.functional.normalize(torch.randn(20, 10, generator=torch.Generator().manual_seed(4)), dim=1)
     points = (2 * atoms[3] - atoms[11])[None]

@@ -27,6 +27,7 @@ __all__ = [
     "keep_largest",
     "pictures",
     "pursuit",
+    "refit",
     "selectivity",
     "switch_off",
 ]
@@ -80,6 +81,23 @@ def pursuit(atoms: Tensor, points: Tensor, count: int) -> Tensor:
     rows, dictionary = (_array(each.double()) for each in (points, atoms))
     codes = sparse_encode(rows, dictionary, algorithm="omp", n_nonzero_coefs=count)
     return torch.from_numpy(codes).float()
+
+
+def refit(codes: Tensor, atoms: Tensor, points: Tensor) -> Tensor:
+    """Return codes `(N, k)` with the same units active, and the amounts that fit each point best: least squares.
+
+    What these codes leave of the points is the fault of the choice of units alone.  Statistics calls it debiasing:
+    it undoes the shrinkage of an L1 price.  An amount may come out negative.
+
+    Args:
+        codes: `(N, k)`; only where they are 0 matters.
+        atoms: `(k, D)`.
+        points: `(N, D)`, with the mean or the decoder's bias already subtracted.
+    """
+    best = torch.zeros_like(_check_codes(codes))
+    for row, active, point in zip(best, codes != 0, points, strict=True):
+        row[active] = torch.linalg.lstsq(atoms[active].T, point[:, None]).solution[:, 0]
+    return best
 
 
 def classic_dictionary(points: Tensor, atoms: int, *, seed: int = 0) -> Tensor:

@@ -1,8 +1,8 @@
 """Variational autoencoders with Gaussian codes: each image becomes a small cloud instead of a point.
 
 Sources: Kingma & Welling (2014) and Rezende, Mohamed & Wierstra (2014) for the model and the
-reparameterized sample, Higgins et al. (2017) for β, Burda et al. (2016) for the tighter bound, Sohn, Lee & Yan (2015)
-for the label.
+reparameterized sample, Higgins et al. (2017) for β, Burda et al. (2016) for the tighter bound, Kingma,
+Mohamed, Rezende & Welling (2014) and Sohn, Lee & Yan (2015) for the label.
 """
 
 from __future__ import annotations
