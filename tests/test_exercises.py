@@ -555,6 +555,16 @@ def test_a_gradient_history_is_told_wherever_it_is_unless_an_input_brought_it():
     assert checking.check_answer(question, lambda x, w: x * w).right
 
 
+def test_a_gradient_that_an_answer_cuts_off_is_told_by_the_name_of_its_input():
+    x, w = torch.ones(2), torch.ones(2, requires_grad=True)
+    question = asked(lambda x, w: x * w, (x, x), (x, w), head="f(x, w)")
+    assert told(question, lambda x, w: x * w.detach()).startswith(
+        "the numbers are right, but no gradient reaches `w` through them"
+    )
+    question = asked(lambda x, w: (x * w).detach(), (x, w), head="f(x, w)")  # here nobody asks for one
+    assert checking.check_answer(question, lambda x, w: (x * w).detach()).right
+
+
 def test_an_answer_that_varies_is_told_only_if_its_results_are_of_the_right_kind():
     question = asked(lambda x: x, 1.0, torch.ones(2), torch.ones(3))
     assert "gives another result each time" in told(question, by_turns(5.0, torch.zeros(2), torch.zeros(3), 7.0))

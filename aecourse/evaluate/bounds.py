@@ -305,7 +305,7 @@ def gradients(model: VAE, image: Tensor, *, draws: int, seed: int = 0) -> dict[s
     - "pathwise", through z = μ + σ ε: the gradient at z itself (Kingma & Welling, 2014);
     - "score function", −log p(x|z) · (z − μ) / σ², which needs no gradient of the decoder (Williams, 1992);
     - "score function, baseline", the same with the mean cost of the other draws subtracted from each cost
-      (Mnih & Rezende, 2016), which changes the noise and not the mean.
+      (Kool et al., 2019), which changes the noise and not the mean.
 
     Args:
         image: `(1, 1, 28, 28)`.

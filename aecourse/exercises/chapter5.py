@@ -23,7 +23,10 @@ def _clouds(random: torch.Generator) -> list[tuple]:
         ),
     ]
     shapes = [(1, 4), (3, 2), (2, 5), (5, 1), (4, 3)]
-    return fixed + [tuple(scale * torch.randn(shape, generator=random) for scale in (2, 1.5, 1)) for shape in shapes]
+    cases = [tuple(scale * torch.randn(shape, generator=random) for scale in (2, 1.5, 1)) for shape in shapes]
+    cases[-2][0].requires_grad_()  # last those on which it shows whether a gradient reaches μ, or log σ²
+    cases[-1][1].requires_grad_()
+    return fixed + cases
 
 
 def _spread(log_var: Tensor) -> Tensor:
@@ -139,6 +142,8 @@ QUESTIONS = [
         lambda m, v, e: tuple(part.mean(1) for part in _each(m, v, e)),
         "you take the mean over the dimensions and keep the draws. Each dimension has a gradient of its own, the mean "
         "is over the draws",
+        lambda m, v, e: tuple(part.mean(0) * factor for part, factor in zip(_each(m, v, e), (1, 2), strict=True)),
+        "the gradient along μ is right; along log σ² the ½ of σ = exp(½ log σ²) is missing",
         _too_wide,
         "your draws have the spread σ² instead of σ, so both gradients belong to another cloud",
         lambda m, v, e: (2 * (m - WANTED), v.exp()),
@@ -179,6 +184,7 @@ QUESTIONS = [
         lambda z, c, m, s: ((c - _others(c)) * ((z - m) ** 2 - s**2) / s**3).mean(),
         "this is the slope along σ. Asked is the one along μ",
         lambda z, c, m, s: (c - _others(c)).mean(),
-        "the score is missing: the costs alone, less their baselines, always have the mean 0",
+        "always 0: the costs less their baselines have the mean 0. Is the score missing, or has a product of shapes "
+        "(n, 1) and (n,) become (n, n)?",
     ),
 ]

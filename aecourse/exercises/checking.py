@@ -68,6 +68,7 @@ class Question:
         signature: the function's head, for example `entropy(p)`.
         cases: from a random generator to a list of argument tuples, easy ones first; the first few may be fixed.  An
             answer that raises gets the hint that fits the cases before, so those on which a mistake crashes come late.
+            Where an argument wants a gradient, and the reference lets it through, the answer must do so too.
         reference: what the function must return; a number, a tensor, a list or a tuple of these.
         tolerance: the largest difference allowed, relative to 1 + the size of the right value.
         mistakes: what people get wrong, each as the function that makes this mistake, in the same arguments, and its
@@ -168,6 +169,13 @@ def _examine(question: Question, answer: Any, seed: int, deadline: float, call: 
             _wants_gradient(each) for case in cases for each in case
         ):
             raise Hint("the numbers are right, but the result still drags its gradient history along: detach it")
+        for case, got, wanted in zip(cases, found, right, strict=True):
+            watched = [n for n, value in zip(question.arguments, case, strict=False) if _wants_gradient(value)]
+            if watched and _wants_gradient(wanted) and not _wants_gradient(got):
+                raise Hint(
+                    f"the numbers are right, but no gradient reaches `{', '.join(watched)}` through them: something "
+                    "cuts it off, such as `detach`, `no_grad`, or a way over plain numbers"
+                )
         return len(cases)
     made = _mistake(question, cases, found, right, good)
     kind = _kind_problem(found[0], right[0])

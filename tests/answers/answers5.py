@@ -15,15 +15,15 @@ def draw_by_root(mu, log_var, epsilon):
     return torch.addcmul(mu, epsilon, log_var.exp().sqrt())
 
 
-def draw_by_numpy(mu, log_var, epsilon):
-    return mu.numpy() + np.exp(log_var.numpy()) ** 0.5 * epsilon.numpy()
+def draw_by_power(mu, log_var, epsilon):
+    return mu + torch.pow(torch.tensor(np.e, dtype=log_var.dtype), 0.5 * log_var) * epsilon
 
 
 def draw_by_loop(mu, log_var, epsilon):
     z = torch.zeros_like(mu)
     for i in range(mu.shape[0]):
         for j in range(mu.shape[1]):
-            z[i, j] = mu[i, j] + math.exp(log_var[i, j] / 2) * epsilon[i, j]
+            z[i, j] = mu[i, j] + torch.exp(log_var[i, j] / 2) * epsilon[i, j]
     return z
 
 
@@ -96,10 +96,19 @@ def score_by_correction(z, cost, mu, sigma):
 
 
 RIGHT = {
-    "reparameterize": [draw_by_formula, draw_by_root, draw_by_numpy, draw_by_loop, draw_by_quantile],
+    "reparameterize": [draw_by_formula, draw_by_root, draw_by_power, draw_by_loop, draw_by_quantile],
     "pathwise_gradient": [path_by_autograd, path_by_backward, path_by_hand, path_by_einsum, path_by_numpy],
     "score_gradient": [score_by_formula, score_by_loop, score_by_autograd, score_by_covariance, score_by_correction],
 }
+
+
+def draw_by_numbers(mu, log_var, epsilon):
+    return torch.tensor((mu + (log_var / 2).exp() * epsilon).tolist())
+
+
+@torch.no_grad()
+def draw_without_gradient(mu, log_var, epsilon):
+    return mu + (log_var / 2).exp() * epsilon
 
 
 def draws_in_place(mu, log_var, epsilon):
@@ -175,6 +184,12 @@ def score_for_path(mu, log_var, epsilon):
     return torch.autograd.grad((cost * q.log_prob(z).sum(1)).mean(), (mu, log_var))
 
 
+def without_half(mu, log_var, epsilon):
+    sigma = (log_var / 2).exp()
+    slope = 2 * (mu + sigma * epsilon - 3)
+    return slope.mean(0), (slope * sigma * epsilon).mean(0)
+
+
 def half_path(mu, log_var, epsilon):
     sigma = (log_var / 2).exp()
     rest = mu + sigma * epsilon - 3
@@ -206,6 +221,12 @@ WRONG = {
         (lambda mu, log_var, epsilon: mu + math.exp(log_var / 2) * epsilon, "raised "),
         (lambda mu, log_var, epsilon: (mu + (log_var / 2).exp() * epsilon).mean(0), "has shape (1,), should be (1, 1)"),
         (draws_in_place, "changes its input `epsilon`"),
+        (lambda mu, log_var, epsilon: (mu + (log_var / 2).exp() * epsilon).detach(), "no gradient reaches `mu`"),
+        (lambda mu, log_var, epsilon: mu.detach() + (log_var / 2).exp() * epsilon, "no gradient reaches `mu`"),
+        (lambda mu, log_var, epsilon: mu + (log_var / 2).exp().detach() * epsilon, "no gradient reaches `log_var`"),
+        (draw_by_numbers, "no gradient reaches `mu`"),
+        (draw_without_gradient, "no gradient reaches `mu`"),
+        (lambda mu, log_var, epsilon: mu.numpy() + np.exp(log_var.numpy() / 2) * epsilon.numpy(), "Can't call numpy()"),
     ],
     "pathwise_gradient": [
         (along(sigma_leaf), "the one along σ. From log σ² to σ"),
@@ -220,6 +241,7 @@ WRONG = {
         (lambda mu, log_var, epsilon: path_by_hand(mu, log_var, epsilon)[::-1], "the two are exchanged"),
         (by_autograd(lambda z: -square_cost(z)), "the way downhill"),
         (half_path, "both are half"),
+        (without_half, "the ½ of σ = exp(½ log σ²) is missing"),
         (samples, "raised RuntimeError"),
         (by_autograd(lambda z: ((z - 3) ** 2).sum(1)), "raised RuntimeError"),
         (keeps_draws, "part 1 has shape (2, 1), should be (1,)"),
@@ -252,7 +274,14 @@ WRONG = {
             ).mean(),
             "the slope along σ",
         ),
-        (lambda z, cost, mu, sigma: (cost - leave_one_out(cost)).mean().round(decimals=4) + 0.0, "score is missing"),
+        (
+            lambda z, cost, mu, sigma: (cost - leave_one_out(cost)).mean().round(decimals=4) + 0.0,
+            "Is the score missing",
+        ),
+        (
+            lambda z, cost, mu, sigma: ((cost - leave_one_out(cost))[:, None] * (z - mu)).mean() / sigma**2,
+            "become (n, n)",
+        ),
         (lambda z, cost, mu, sigma: (cost - leave_one_out(cost)) * (z - mu) / sigma**2, "should be a single number"),
         (lambda z, cost, mu, sigma: ((cost - leave_one_out(cost)) * (z - mu) / sigma.square()).mean(), "raised Attr"),
         (shifts_costs, "changes its input `cost`"),
