@@ -176,7 +176,7 @@ def probe_accuracy(
 ) -> float:
     """Return the test accuracy of a linear probe: logistic regression on features that stay as they are.
 
-    Alain & Bengio (2016).  The features are standardised with the mean and spread of the labelled points.
+    Alain & Bengio (2017).  The features are standardised with the mean and spread of the labelled points.
 
     Args:
         per_class: how many labelled training points of each class it sees.
