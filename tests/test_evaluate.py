@@ -361,7 +361,7 @@ def test_a_tuned_probe_does_not_care_about_the_unit_and_learns_nothing_from_cons
 def test_a_tuned_probe_needs_three_labelled_points_of_each_class(random):
     points, labels = _blobs(random)
     few = (labels == 0) | (torch.arange(len(labels)) >= len(labels) - 2)
-    with pytest.raises(ValueError, match="got 2 labelled points of class 1, expected at least 3"):
+    with pytest.raises(ValueError, match="got 2 labelled points of class 2, expected at least 3"):
         evaluate.tuned_probe_accuracy(points[few], labels[few], points, labels)
 
 
