@@ -321,6 +321,50 @@ def test_a_probe_sees_exactly_per_class_points_of_each_class(random, monkeypatch
     assert sorted(seen) == [0] * 7 + [1] * 7 + [2] * 7
 
 
+def test_a_tuned_probe_holds_out_each_third_and_is_then_fitted_to_all_labelled_points(random, monkeypatch):
+    (train, labels), test = _blobs(random, distance=1.0), _blobs(random, distance=1.0)
+    seen = []
+    fit = LogisticRegression.fit
+    monkeypatch.setattr(
+        LogisticRegression, "fit", lambda self, x, y: (seen.append((self.C, len(y))), fit(self, x, y))[1]
+    )
+    evaluate.tuned_probe_accuracy(train, labels, *test)
+    *parts, (_, last) = seen
+    assert last == len(labels)
+    assert {size for _, size in parts} == {len(labels) * 2 // 3}
+    assert len({C for C, _ in parts}) * 3 == len(parts) > 3
+
+
+def test_a_tuned_probe_chooses_a_strong_penalty_where_labels_are_noise_and_a_weak_one_where_they_are_clear(
+    random, monkeypatch
+):
+    points, labels = _blobs(random, distance=20.0)
+    chosen = {}
+    fit = LogisticRegression.fit
+    monkeypatch.setattr(LogisticRegression, "fit", lambda self, x, y: (chosen.update(C=self.C), fit(self, x, y))[1])
+    evaluate.tuned_probe_accuracy(points, labels, points, labels)
+    clear = chosen["C"]
+    evaluate.tuned_probe_accuracy(points, labels[torch.randperm(len(labels), generator=random)], points, labels)
+    assert chosen["C"] < clear
+
+
+def test_a_tuned_probe_does_not_care_about_the_unit_and_learns_nothing_from_constants(random):
+    (train, labels), (test, test_labels) = _blobs(random, distance=2.0), _blobs(random, distance=2.0)
+    plain = evaluate.tuned_probe_accuracy(train, labels, test, test_labels)
+    assert plain > 0.7
+    assert evaluate.tuned_probe_accuracy(train * 1000 + 5, labels, test * 1000 + 5, test_labels) == pytest.approx(
+        plain, abs=0.01
+    )
+    assert evaluate.tuned_probe_accuracy(0 * train, labels, 0 * test, test_labels) == pytest.approx(1 / 3)
+
+
+def test_a_tuned_probe_needs_three_labelled_points_of_each_class(random):
+    points, labels = _blobs(random)
+    few = (labels == 0) | (torch.arange(len(labels)) >= len(labels) - 2)
+    with pytest.raises(ValueError, match="got 2 labelled points of class 2, expected at least 3"):
+        evaluate.tuned_probe_accuracy(points[few], labels[few], points, labels)
+
+
 # Labels beside the images, and models of another kind
 
 
@@ -487,6 +531,7 @@ LABELS = torch.arange(30) % 3
 WITH_A_GRADIENT = {
     "knn_accuracy": lambda: evaluate.knn_accuracy(bent(30, 2), LABELS),
     "probe_accuracy": lambda: evaluate.probe_accuracy(bent(30, 2), LABELS, bent(30, 2), LABELS, per_class=3),
+    "tuned_probe_accuracy": lambda: evaluate.tuned_probe_accuracy(bent(30, 2), LABELS, bent(30, 2), LABELS),
     "nearest_distance": lambda: evaluate.nearest_distance(bent(30, 2), bent(4, 2)),
     "neighbour_turn": lambda: evaluate.neighbour_turn(bent(30, 2), torch.arange(30.0)),
     "intrinsic_dimension": lambda: evaluate.intrinsic_dimension(bent(30, 2)),
@@ -607,6 +652,7 @@ def test_every_public_name_is_used_outside_this_room():
     [
         lambda x: evaluate.knn_accuracy(x.flatten(1), LABELS.cuda()),
         lambda x: evaluate.probe_accuracy(*[x.flatten(1), LABELS.cuda()] * 2, per_class=3),
+        lambda x: evaluate.tuned_probe_accuracy(*[x.flatten(1), LABELS.cuda()] * 2),
         lambda x: evaluate.Principal(x, 2).encode(x),
         lambda x: evaluate.mmd(x.flatten(1), x.flatten(1)),
         lambda x: evaluate.median_filter(x, 3),

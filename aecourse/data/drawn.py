@@ -22,8 +22,8 @@ from .dataset import Dataset
 def letters(*, per_letter: int = 40, seed: int = 0) -> Dataset:
     """Return capital letters A to Z in MNIST's manner: white on black, 20 × 20 inside 28 × 28.
 
-    They are drawn with matplotlib's own fonts and slightly turned, sheared and thickened at random, four
-    fifths of them for training.  Labels count from A = 0.
+    They are not handwritten: all are made from one computer font, DejaVu Sans, slightly turned, sheared and thickened
+    at random, four fifths of them for training.  Labels count from A = 0.
 
     Args:
         per_letter: how many of each letter.
