@@ -254,6 +254,50 @@ def restorers(seed: int) -> dict[str, float]:
     return found
 
 
+def fair_denoisers(seed: int) -> dict[str, float]:
+    """Chapter 9: decibels of denoisers after more training, and of controls that could refute its explanations."""
+    mnist = ae.data.load("mnist", fallback=False)
+    train, spare, test = mnist.train_images[:10_000], mnist.train_images[-500:], mnist.test_images[:2000]
+    gauss, salt = ae.models.GaussianNoise(0.5), ae.models.SaltAndPepper(0.4)
+    noises = {"Gaussian": gauss, "masking": ae.models.Masking(0.5), "salt and pepper": salt}
+    random, found = torch.Generator().manual_seed(seed + 100), {}
+    damaged = {name: noise(test, torch.Generator().manual_seed(seed)) for name, noise in noises.items()}
+
+    for name, noise in noises.items():
+        practice, trial = noise(train, random), noise(spare, random)
+        for strength in (1, 10, 100):
+            answer = ae.evaluate.linear_map(practice, train, trial, strength=strength)
+            found[f"{name}: linear map, strength {strength}, held out, dB"] = ae.evaluate.psnr(spare, answer)
+        answer = ae.evaluate.linear_map(practice, train, damaged[name])
+        found[f"{name}: linear map, dB"] = ae.evaluate.psnr(test, answer)
+
+    def half_clean(images: torch.Tensor) -> torch.Tensor:
+        return torch.where(torch.rand(len(images), 1, 1, 1) < 0.5, images, gauss(images))
+
+    def restored(model: torch.nn.Module, images: torch.Tensor) -> float:
+        return ae.evaluate.psnr(test, ae.evaluate.restore(model, images))
+
+    setting, rate = {"seed": seed, "device": "cpu"}, ae.training.cosine(2e-3, warmup=0.05)
+    for name, widths, noise, epochs, inputs in (
+        ("no hidden layer, 16 epochs", (784, 1000), gauss, 16, {"Gaussian": damaged["Gaussian"]}),
+        ("network, 16 epochs", (784, 300, 784), salt, 16, {"salt and pepper": damaged["salt and pepper"]}),
+        ("half of the images clean", (784, 300, 784), half_clean, 4, {"clean": test, "Gaussian": damaged["Gaussian"]}),
+    ):
+        model = ae.models.DenoisingAutoencoder(widths, corruption=noise, reconstruction="squared_error", seed=seed)
+        ae.training.fit(model, train, epochs=epochs, batch_size=50, lr=rate, **setting)
+        found |= {f"{what}: {name}, dB": restored(model, images) for what, images in inputs.items()}
+
+    few = train[:2000]
+    model = ae.models.DenoisingAutoencoder((784, 300, 784), corruption=gauss, seed=seed)
+    ae.training.fit(model, few, epochs=1, batch_size=8, lr=rate, **setting)
+    found["Gaussian: dense, trained as the U-Net, dB"] = restored(model, damaged["Gaussian"])
+    model = ae.models.UNetWithoutSkips((9, 18, 36), seed=seed)
+    rate = ae.training.cosine(1e-2, warmup=0.05)
+    ae.training.fit(model, (few, few), epochs=1, batch_size=8, lr=rate, **setting)
+    found["clean: U-Net without skips, trained without noise, dB"] = restored(model, test)
+    return found
+
+
 def skips_across(seed: int) -> dict[str, float]:
     """Chapter 9: decibels of U-Nets with and without skips, for strong and for weak Gaussian noise."""
     mnist = ae.data.load("mnist", fallback=False)
@@ -507,6 +551,7 @@ EXPERIMENTS: tuple[Callable[[int], dict[str, float]], ...] = (
     deaf_music,
     digit_compressor,
     energy_games,
+    fair_denoisers,
     few_images,
     hidden_parts,
     steered_codes,
