@@ -497,6 +497,7 @@ COSTS = {
     "best_compressed_sizes": coding.best_compressed_sizes,
     "context_cost of train": lambda images: coding.context_cost(images, binary(2), 2),
     "context_cost of test": lambda images: coding.context_cost(binary(2), images, 2),
+    "adaptive_context_cost": lambda images: coding.adaptive_context_cost(images, 2),
 }
 
 
@@ -689,6 +690,45 @@ def test_context_cost_by_default_is_that_of_the_ten_nearest_and_half_a_count(bin
     assert coding.context_cost(train, test) == pytest.approx(cost_by_loops(train, test, JBIG))
 
 
+def adaptive_cost_by_loops(images, offsets, block=None):
+    """The cost of `adaptive_context_cost`, pixel by pixel in the order in which they are sent."""
+    counts, bits = {}, 0.0
+    for image in images[:, 0].int().tolist():
+        for y, x in itertools.product(range(len(image)), range(len(image[0]))):
+            at = [(y + dy, x + dx) for dy, dx in offsets]
+            seen = [image[v][u] if v >= 0 and 0 <= u < len(image[0]) else 0 for v, u in at]
+            context = counts.setdefault((y // block, x // block, *seen) if block else tuple(seen), [0.5, 0.5])
+            bits -= math.log2(context[image[y][x]] / sum(context))
+            context[image[y][x]] += 1
+    return bits / len(images)
+
+
+@pytest.mark.parametrize("block", [None, 1, 3])
+@pytest.mark.parametrize(("neighbours", "offsets"), [(0, []), (4, around(2)), (10, JBIG)])
+def test_a_model_that_learns_while_it_writes_pays_for_each_pixel_what_it_knows_by_then(neighbours, offsets, block):
+    images = binary(30, 5, 6)
+    by_loops = adaptive_cost_by_loops(images, offsets, block)
+    assert coding.adaptive_context_cost(images, neighbours, block=block) == pytest.approx(by_loops)
+
+
+def test_the_adaptive_context_cost_is_by_default_that_of_the_ten_nearest():
+    images = binary(40)
+    assert coding.adaptive_context_cost(images) == pytest.approx(adaptive_cost_by_loops(images, JBIG))
+
+
+def test_the_order_of_the_images_does_not_matter_to_a_model_that_learns_while_it_writes():
+    images = binary(50)
+    assert coding.adaptive_context_cost(images.flip(0), 3) == pytest.approx(coding.adaptive_context_cost(images, 3))
+
+
+def test_a_model_that_learns_while_it_writes_learns_what_can_be_counted_for_half_a_log_a_context():
+    """Counts of the images themselves can't be beaten; to learn them costs ½ log₂ n and at most a bit a context."""
+    images = binary(2000, white=0.3)
+    known = coding.context_cost(images, images, 2, smoothing=1e-9)
+    learning = 2000 * (coding.adaptive_context_cost(images, 2) - known)
+    assert 0 < learning < 4 * (0.5 * math.log2(2000 * 16) + 1)
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
@@ -706,6 +746,9 @@ def test_context_cost_by_default_is_that_of_the_ten_nearest_and_half_a_count(bin
 def test_contexts_that_cannot_be_counted_are_an_error(settings, message):
     with pytest.raises(ValueError, match=message):
         coding.context_cost(binary(2), binary(2), **settings)
+    if "smoothing" not in settings:
+        with pytest.raises(ValueError, match=message):
+            coding.adaptive_context_cost(binary(2), **settings)
 
 
 def test_images_of_another_shape_than_those_counted_are_an_error():

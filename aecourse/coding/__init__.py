@@ -3,6 +3,7 @@
 from .ans import OutOfBits, Stack, pop, push
 from .bits_back import compress, decompress
 from .compressors import (
+    adaptive_context_cost,
     best_compressed_sizes,
     compressed_size,
     context_cost,
@@ -27,6 +28,7 @@ __all__ = [
     "NATS_PER_BIT",
     "OutOfBits",
     "Stack",
+    "adaptive_context_cost",
     "best_compressed_sizes",
     "compress",
     "compressed_size",

@@ -20,7 +20,7 @@ LOWEST = 1 << 31  # a lane's head lies in [LOWEST, LOWEST · 2³²), so that one
 
 def push(state: int, start: int, freq: int, precision: int) -> int:
     """Return the number that holds all that `state` held and, on top of it, the symbol with these slots."""
-    return (state // freq << precision) + start + state % freq
+    return ((state // freq) << precision) + start + state % freq
 
 
 def pop(state: int, slots: Sequence[tuple[int, int]], precision: int) -> tuple[int, int]:

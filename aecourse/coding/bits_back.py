@@ -1,6 +1,7 @@
 """Bits-back coding: a trained VAE as a lossless compressor of black-and-white images.
 
-Townsend, Bird & Barber (2019), after Hinton & van Camp (1993) and Frey & Hinton (1997).  For every image:
+Townsend, Bird & Barber (2019), after Wallace (1990), Hinton & van Camp (1993) and Frey & Hinton (1997).  For every
+image:
 
 1. pop a code z from the stack as if it had been pushed with the posterior q(z|x): this *gains* log 1/q bits;
 2. push the pixels with the likelihood p(x|z), then the code with the prior p(z).

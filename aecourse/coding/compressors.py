@@ -12,9 +12,11 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import torch
 from PIL import Image
+from scipy.special import betaln
 from torch import Tensor
 
 from .. import checks
+from .entropy import NATS_PER_BIT
 from .pixels import black_and_white, grey_levels
 
 
@@ -182,7 +184,7 @@ def context_cost(
 
     A pixel is white as often as it was in the training images, wherever the pixels around it looked the same:
     those above it and to its left, which a decoder knows by then (pixels beyond the edge count as black).
-    The ten nearest are the template of JBIG (ITU-T T.82, 1993), which fax machines have used.
+    The ten nearest are the template of JBIG (ITU-T T.82, 1993), which fax machines have used since T.85 (1995).
 
     Args:
         train, test: `(N, 1, 28, 28)`, each pixel 0 or 1; counted in `train`, paid for in `test`.
@@ -209,6 +211,34 @@ def context_cost(
     counts = _context_counts(known, neighbours, blocks) + smoothing
     lengths = -np.log2(counts / counts.sum(1, keepdims=True))
     return float((_context_counts(new, neighbours, blocks) * lengths).sum() / len(new))
+
+
+def adaptive_context_cost(images: Tensor, neighbours: int = 10, *, block: int | None = None) -> float:
+    """Return the bits per image of black-and-white images in the ideal code of a context model that learns from them.
+
+    The contexts are those of `context_cost`, but nothing is counted beforehand: the counts of every context begin at
+    ½ (Krichevsky & Trofimov, 1981), and each pixel is added after it is paid for.  The receiver has read the same
+    pixels by then and keeps the same counts, so no training images are needed and no counts are sent.  This is the
+    idea of JBIG (ITU-T T.82, 1993), with the ten nearest neighbours.  A context that was followed by b black and w
+    white pixels, in whatever order, costs −log₂ of Beta(b + ½, w + ½) / Beta(½, ½) in all.
+
+    Args:
+        images: `(N, 1, 28, 28)`, each pixel 0 or 1; the receiver keeps its counts from one to the next.
+        neighbours, block: as for `context_cost`.
+
+    Raises:
+        ValueError: for grey images, `neighbours` or `block` out of range, or more than 2²⁴ contexts.
+    """
+    pixels = black_and_white(images)
+    neighbours = checks.whole("neighbours", neighbours, 0, 24)
+    blocks = _blocks(pixels.shape[-2:], None if block is None else checks.whole("block", block))
+    if (contexts := (int(blocks.max()) + 1) * 2**neighbours) > 2**24:
+        raise ValueError(
+            f"got {contexts:,} contexts, expected at most {2**24:,}; take fewer neighbours or larger blocks"
+        )
+    black, white = _context_counts(pixels, neighbours, blocks).T
+    nats = betaln(0.5, 0.5) - betaln(black + 0.5, white + 0.5)
+    return float(nats.sum() / NATS_PER_BIT / len(pixels))
 
 
 def _blocks(shape: tuple[int, int], block: int | None) -> np.ndarray:
