@@ -28,7 +28,7 @@ COLUMNS = {
     "frechet": ("Fréchet", 1),
     "bits": ("bits per image", 1),
 }
-
+FACTS = ("code", "images", "density")  # of a model, by which averages can be grouped
 
 ROUNDING = 1e-4  # of float32 sums over a test set, as a share of the result
 UNFOLDED = 6  # so many claims are shown at once; more are folded into a line that says whether they hold
@@ -245,8 +245,12 @@ class Table(Source):
 
 
 def results() -> dict[str, dict]:
-    """Return model → its `chapter` and its measurements, each a list with a number for every seed.
+    """Return model → what it is, as text, and its measurements, each a list with a number for every seed.
 
+    - `chapter`: that introduces it, a whole number;
+    - `code`: what an image is turned into;
+    - `images`: the training images, grey or black and white;
+    - `density`: where draws come from;
     - `parameters`: how many numbers are trained;
     - `seconds`: CPU-seconds of the training on one thread;
     - `error`: squared error of a test image's copy, summed over its pixels, mean over the test set;
@@ -254,7 +258,7 @@ def results() -> dict[str, dict]:
     - `recognised`, `frechet`: `evaluate.sample_quality` of 5,000 draws, in per cent and without a unit;
     - `bits`: a bound on the bits for a binarized test image, at most so many are needed.
 
-    A measurement that a model doesn't have is missing.
+    What a model doesn't have is missing.
     """
     return json.loads((Path(__file__).parent / "family.json").read_text(encoding="utf-8"))["models"]
 
@@ -284,13 +288,33 @@ def averages(measurement: str) -> dict[str, float]:
     return {name: mean(row[measurement]) for name, row in results().items() if measurement in row}
 
 
+def grouped(measurement: str, by: str) -> dict[str, dict[str, float]]:
+    """Return a measurement's averages in groups, group → model → mean, for the models that have both; least first.
+
+    Args:
+        measurement: as for `averages`.
+        by: what the members of a group have in common: `"code"`, `"images"` or `"density"`.
+
+    Raises:
+        ValueError: if there is no such measurement, or nothing of this name by which to group.
+    """
+    if by not in FACTS:
+        raise ValueError(f"got by={by!r}, expected one of {', '.join(FACTS)}")
+    rows, groups = results(), {}
+    for name, value in sorted(averages(measurement).items(), key=lambda pair: pair[1]):
+        if by in rows[name]:
+            groups.setdefault(rows[name][by], {})[name] = value
+    return groups
+
+
 def table() -> Table:
     """Return all results as a table: the mean over the seeds and, after ±, half the distance between the extremes."""
-    heads = ["model", "chapter", *(head for head, _ in COLUMNS.values())]
-    lines = ["| " + " | ".join(heads) + " |", "| --- |" + " --: |" * (len(heads) - 1)]
+    heads = ["model", "chapter", "code", "images", *(head for head, _ in COLUMNS.values())]
+    lines = ["| " + " | ".join(heads) + " |", "| --- | --: | --- | --- |" + " --: |" * len(COLUMNS)]
     for name, row in results().items():
+        facts = [name, str(row["chapter"]), row["code"], row["images"]]
         cells = [_cell(row.get(column), digits) for column, (_, digits) in COLUMNS.items()]
-        lines.append("| " + " | ".join([name, str(row["chapter"]), *cells]) + " |")
+        lines.append("| " + " | ".join(facts + cells) + " |")
     return Table("\n".join(lines))
 
 

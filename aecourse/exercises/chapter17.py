@@ -56,7 +56,7 @@ def _back(state: Tensor, velocity: Tensor, steps: int) -> Tensor:
 
 def _crowds(random: torch.Generator) -> list[tuple]:
     fixed = [
-        (torch.tensor([[0.0], [1.0]]), torch.tensor([[0.0], [2.0]])),
+        (torch.tensor([[0.0], [1.0]]), torch.tensor([[0.0], [3.0]])),
         (torch.tensor([[0.0, 0.0], [1.0, 1.0], [2.0, 0.0]]), torch.tensor([[1.0, 0.0], [0.0, 3.0], [1.0, 1.0]])),
     ]
     sizes = [(5, 2, 1.0), (8, 3, 2.0), (12, 1, 0.5), (20, 4, 1.5)]
