@@ -12,7 +12,7 @@ import textwrap
 from html import escape
 from pathlib import Path
 from statistics import mean
-from typing import Any
+from typing import Any, NamedTuple
 
 from torch import Tensor
 
@@ -28,7 +28,49 @@ COLUMNS = {
     "frechet": ("Fréchet", 1),
     "bits": ("bits per image", 1),
 }
-FACTS = ("code", "images", "density")  # of a model, by which averages can be grouped
+
+
+class Facts(NamedTuple):
+    """What is known of a model in chapter 17's table before it is measured.
+
+    Attributes:
+        code: what an image is turned into.
+        images: the training images.
+        density: where draws come from; None if the model draws nothing.
+    """
+
+    code: str
+    images: str = "grey"
+    density: str | None = None
+
+
+_SIXTEEN, _SYMBOLS, _BINARY = "16 numbers", "8 symbols of 6 bits", "black and white"
+_LEARNT, _PRIOR = "a density learnt after the code", "a prior set before training"
+FAMILY = {
+    "PCA, 16 coefficients": Facts(_SIXTEEN),
+    "linear autoencoder": Facts(_SIXTEEN),
+    "dense autoencoder": Facts(_SIXTEEN),
+    "… and a Gaussian mixture": Facts(_SIXTEEN, density=_LEARNT),
+    "VAE": Facts(_SIXTEEN, _BINARY, _PRIOR),
+    "β-VAE, β = 4": Facts(_SIXTEEN, _BINARY, _PRIOR),
+    "denoising, half masked": Facts(_SIXTEEN),
+    "sparse, L1": Facts("1,000 numbers, most are 0"),
+    "sparse, KL": Facts("1,000 numbers, none is 0"),
+    "sparse, top 16 of 1,000": Facts("1,000 numbers, 16 are not 0"),
+    "convolutional": Facts(_SIXTEEN),
+    "convolutional VAE": Facts(_SIXTEEN, _BINARY, _PRIOR),
+    "patches and attention": Facts(_SIXTEEN),
+    "masked patches": Facts("48 numbers"),
+    "conditional VAE": Facts(_SIXTEEN, _BINARY, _PRIOR),
+    "IWAE, 5 codes": Facts(_SIXTEEN, _BINARY, _PRIOR),
+    "VQ-VAE": Facts(_SYMBOLS, _BINARY, _LEARNT),
+    "FSQ": Facts(_SYMBOLS, _BINARY, _LEARNT),
+    "Gumbel-softmax": Facts(_SYMBOLS, _BINARY, _LEARNT),
+    "EBGAN": Facts("32 numbers", density="a generator taught by a critic"),
+    "contractive": Facts(_SIXTEEN),
+    "Wasserstein": Facts(_SIXTEEN, density=_PRIOR),
+    "dense, latent diffusion": Facts(_SIXTEEN, density=_LEARNT),
+}
 
 ROUNDING = 1e-4  # of float32 sums over a test set, as a share of the result
 UNFOLDED = 6  # so many claims are shown at once; more are folded into a line that says whether they hold
@@ -245,12 +287,8 @@ class Table(Source):
 
 
 def results() -> dict[str, dict]:
-    """Return model → what it is, as text, and its measurements, each a list with a number for every seed.
+    """Return model → its `chapter` and its measurements, each a list with a number for every seed.
 
-    - `chapter`: that introduces it, a whole number;
-    - `code`: what an image is turned into;
-    - `images`: the training images, grey or black and white;
-    - `density`: where draws come from;
     - `parameters`: how many numbers are trained;
     - `seconds`: CPU-seconds of the training on one thread;
     - `error`: squared error of a test image's copy, summed over its pixels, mean over the test set;
@@ -258,7 +296,7 @@ def results() -> dict[str, dict]:
     - `recognised`, `frechet`: `evaluate.sample_quality` of 5,000 draws, in per cent and without a unit;
     - `bits`: a bound on the bits for a binarized test image, at most so many are needed.
 
-    What a model doesn't have is missing.
+    A measurement that a model doesn't have is missing.
     """
     return json.loads((Path(__file__).parent / "family.json").read_text(encoding="utf-8"))["models"]
 
@@ -288,33 +326,43 @@ def averages(measurement: str) -> dict[str, float]:
     return {name: mean(row[measurement]) for name, row in results().items() if measurement in row}
 
 
-def grouped(measurement: str, by: str) -> dict[str, dict[str, float]]:
-    """Return a measurement's averages in groups, group → model → mean, for the models that have both; least first.
+def grouped_averages(measurement: str, fact: str) -> dict[str, dict[str, float]]:
+    """Return a measurement's averages in groups, fact → model → mean, for the models that have both; least first.
 
     Args:
         measurement: as for `averages`.
-        by: what the members of a group have in common: `"code"`, `"images"` or `"density"`.
+        fact: what the members of a group have in common: `"code"`, `"images"` or `"density"`.
 
     Raises:
-        ValueError: if there is no such measurement, or nothing of this name by which to group.
+        ValueError: if there is no such measurement or fact.
     """
-    if by not in FACTS:
-        raise ValueError(f"got by={by!r}, expected one of {', '.join(FACTS)}")
-    rows, groups = results(), {}
+    if fact not in Facts._fields:
+        raise ValueError(f"got the fact {fact!r}, expected one of {', '.join(Facts._fields)}")
+    found: dict[str, dict[str, float]] = {}
     for name, value in sorted(averages(measurement).items(), key=lambda pair: pair[1]):
-        if by in rows[name]:
-            groups.setdefault(rows[name][by], {})[name] = value
-    return groups
+        if group := getattr(FAMILY[name], fact):
+            found.setdefault(group, {})[name.replace("… and a", "dense,")] = value
+    return found
+
+
+def family_table() -> Table:
+    """Return the `table` with two more columns: what each model turns an image into, and from what it learnt."""
+    heads, dashes, *rows = str(table()).splitlines()
+    extra = [("code", "images"), ("---", "---"), *((FAMILY[name].code, FAMILY[name].images) for name in results())]
+    widened = []
+    for line, (code, images) in zip([heads, dashes, *rows], extra, strict=True):
+        model, chapter, others = line.split(" | ", 2)
+        widened.append(f"{model} | {chapter} | {code} | {images} | {others}")
+    return Table("\n".join(widened).replace("… and a", "dense,"))
 
 
 def table() -> Table:
     """Return all results as a table: the mean over the seeds and, after ±, half the distance between the extremes."""
-    heads = ["model", "chapter", "code", "images", *(head for head, _ in COLUMNS.values())]
-    lines = ["| " + " | ".join(heads) + " |", "| --- | --: | --- | --- |" + " --: |" * len(COLUMNS)]
+    heads = ["model", "chapter", *(head for head, _ in COLUMNS.values())]
+    lines = ["| " + " | ".join(heads) + " |", "| --- |" + " --: |" * (len(heads) - 1)]
     for name, row in results().items():
-        facts = [name, str(row["chapter"]), row["code"], row["images"]]
         cells = [_cell(row.get(column), digits) for column, (_, digits) in COLUMNS.items()]
-        lines.append("| " + " | ".join(facts + cells) + " |")
+        lines.append("| " + " | ".join([name, str(row["chapter"]), *cells]) + " |")
     return Table("\n".join(lines))
 
 
