@@ -12,7 +12,7 @@ import textwrap
 from html import escape
 from pathlib import Path
 from statistics import mean
-from typing import Any
+from typing import Any, NamedTuple
 
 from torch import Tensor
 
@@ -29,6 +29,48 @@ COLUMNS = {
     "bits": ("bits per image", 1),
 }
 
+
+class Facts(NamedTuple):
+    """What is known of a model in chapter 17's table before it is measured.
+
+    Attributes:
+        code: what an image is turned into.
+        images: the training images.
+        density: where draws come from; None if the model draws nothing.
+    """
+
+    code: str
+    images: str = "grey"
+    density: str | None = None
+
+
+_SIXTEEN, _SYMBOLS, _BINARY = "16 numbers", "8 symbols of 6 bits", "black and white"
+_LEARNT, _PRIOR = "a density learnt after the code", "a prior set before training"
+FAMILY = {
+    "PCA, 16 coefficients": Facts(_SIXTEEN),
+    "linear autoencoder": Facts(_SIXTEEN),
+    "dense autoencoder": Facts(_SIXTEEN),
+    "… and a Gaussian mixture": Facts(_SIXTEEN, density=_LEARNT),
+    "VAE": Facts(_SIXTEEN, _BINARY, _PRIOR),
+    "β-VAE, β = 4": Facts(_SIXTEEN, _BINARY, _PRIOR),
+    "denoising, half masked": Facts(_SIXTEEN),
+    "sparse, L1": Facts("1,000 numbers, most are 0"),
+    "sparse, KL": Facts("1,000 numbers, none is 0"),
+    "sparse, top 16 of 1,000": Facts("1,000 numbers, 16 are not 0"),
+    "convolutional": Facts(_SIXTEEN),
+    "convolutional VAE": Facts(_SIXTEEN, _BINARY, _PRIOR),
+    "patches and attention": Facts(_SIXTEEN),
+    "masked patches": Facts("48 numbers"),
+    "conditional VAE": Facts(_SIXTEEN, _BINARY, _PRIOR),
+    "IWAE, 5 codes": Facts(_SIXTEEN, _BINARY, _PRIOR),
+    "VQ-VAE": Facts(_SYMBOLS, _BINARY, _LEARNT),
+    "FSQ": Facts(_SYMBOLS, _BINARY, _LEARNT),
+    "Gumbel-softmax": Facts(_SYMBOLS, _BINARY, _LEARNT),
+    "EBGAN": Facts("32 numbers", density="a generator taught by a critic"),
+    "contractive": Facts(_SIXTEEN),
+    "Wasserstein": Facts(_SIXTEEN, density=_PRIOR),
+    "dense, latent diffusion": Facts(_SIXTEEN, density=_LEARNT),
+}
 
 ROUNDING = 1e-4  # of float32 sums over a test set, as a share of the result
 UNFOLDED = 6  # so many claims are shown at once; more are folded into a line that says whether they hold
@@ -282,6 +324,36 @@ def averages(measurement: str) -> dict[str, float]:
     if measurement not in COLUMNS:
         raise ValueError(f"got the measurement {measurement!r}, expected one of {', '.join(COLUMNS)}")
     return {name: mean(row[measurement]) for name, row in results().items() if measurement in row}
+
+
+def grouped_averages(measurement: str, fact: str) -> dict[str, dict[str, float]]:
+    """Return a measurement's averages in groups, fact → model → mean, for the models that have both; least first.
+
+    Args:
+        measurement: as for `averages`.
+        fact: what the members of a group have in common: `"code"`, `"images"` or `"density"`.
+
+    Raises:
+        ValueError: if there is no such measurement or fact.
+    """
+    if fact not in Facts._fields:
+        raise ValueError(f"got the fact {fact!r}, expected one of {', '.join(Facts._fields)}")
+    found: dict[str, dict[str, float]] = {}
+    for name, value in sorted(averages(measurement).items(), key=lambda pair: pair[1]):
+        if group := getattr(FAMILY[name], fact):
+            found.setdefault(group, {})[name.replace("… and a", "dense,")] = value
+    return found
+
+
+def family_table() -> Table:
+    """Return the `table` with two more columns: what each model turns an image into, and from what it learnt."""
+    heads, dashes, *rows = str(table()).splitlines()
+    extra = [("code", "images"), ("---", "---"), *((FAMILY[name].code, FAMILY[name].images) for name in results())]
+    widened = []
+    for line, (code, images) in zip([heads, dashes, *rows], extra, strict=True):
+        model, chapter, others = line.split(" | ", 2)
+        widened.append(f"{model} | {chapter} | {code} | {images} | {others}")
+    return Table("\n".join(widened).replace("… and a", "dense,"))
 
 
 def table() -> Table:

@@ -171,6 +171,33 @@ def bars(values: Mapping[str, float], *, x: str, digits: int = 0) -> Figure:
 
 
 @rc_context(STYLE)
+def grouped_bars(groups: Mapping[str, Mapping[str, float]], *, x: str, digits: int = 0) -> Figure:
+    """Draw groups of named numbers as horizontal bars below each other, a colour and a heading for each group.
+
+    Args:
+        groups: heading → name → number, drawn in this order.
+        x: what the numbers are, with their unit.
+        digits: of the value at each bar's end, after the point.
+    """
+    digits = checks.whole("digits", digits, 0)
+    groups = {heading: _arrays(f"{heading} bar", bars) for heading, bars in _named(groups, "{'bar': number}").items()}
+    rows = len(groups) + sum(map(len, groups.values()))
+    figure, (axis,) = _panels(1, 1, width=4.7, height=0.27 * rows + 0.6)
+    names, row = {}, 0
+    for (heading, bars), colour in zip(groups.items(), cycle(COLOURS)):
+        axis.text(0, row, f" {heading}", weight="bold", va="center")
+        values, places = [value.item() for value in bars.values()], range(row + 1, row + 1 + len(bars))
+        drawn = axis.barh(places, values, color=colour)
+        axis.bar_label(drawn, labels=[f"{value:,.{digits}f}" for value in values], padding=3)
+        names |= dict(zip(places, bars, strict=True))
+        row += 1 + len(bars)
+    axis.set_yticks(list(names), names.values())
+    axis.set(xlabel=x, ylim=(row - 0.4, -0.6))
+    axis.margins(x=0.15)
+    return figure
+
+
+@rc_context(STYLE)
 def latent_maps(maps: Mapping[str, Numbers], labels: Numbers | Sequence[str]) -> Figure:
     """Draw named sets of points `(N, 2)` side by side, coloured by label, with each label at its median.
 

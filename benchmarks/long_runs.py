@@ -220,6 +220,42 @@ def masked_pretraining(seed: int) -> dict[str, float]:
     }
 
 
+def second_looks(seed: int) -> dict[str, float]:
+    """Chapter 17: what the table of all models doesn't say of some rows, each trained as in `measure_family.py`.
+
+    How many of L1's units are active, squared errors of the denoiser on half of the pixels and of a VAE that learns
+    from grey images, and the bits of the VAE and the IWAE by the bound from five codes, for which the latter is made.
+    """
+    mnist = ae.data.load("mnist", fallback=False)
+    train, test, widths = mnist.train_images[:20_000], mnist.test_images, (784, 300, 16)
+    binary, unseen = ae.data.binarize(train, seed=seed), ae.data.binarize(test)
+
+    def trained(model: torch.nn.Module, images: torch.Tensor) -> torch.nn.Module:
+        rate = ae.training.cosine(4e-3, warmup=0.05)
+        ae.training.fit(model, images, epochs=6, lr=rate, seed=seed, device="cpu")
+        return model
+
+    def error(model: torch.nn.Module, images: torch.Tensor) -> float:
+        return float(ae.evaluate.squared_errors(test, ae.evaluate.reconstruct(model, images)).mean())
+
+    def bits(model: torch.nn.Module) -> float:
+        bound = ae.evaluate.log_likelihood(model, unseen, samples=5).mean()
+        return -float(bound) / ae.coding.NATS_PER_BIT
+
+    sparse = trained(ae.models.L1Autoencoder(1000, seed=seed).centre(train), train)
+    mask = ae.models.Masking(0.5)
+    denoiser = trained(ae.models.DenoisingAutoencoder(widths, corruption=mask, seed=seed), train)
+    hidden = mask(test, torch.Generator().manual_seed(seed))
+    return {
+        "L1: active units": float(ae.evaluate.active_counts(ae.evaluate.encode(sparse, test)).mean()),
+        "denoising, all pixels: squared error": error(denoiser, test),
+        "denoising, half of the pixels: squared error": error(denoiser, hidden),
+        "VAE, from grey images: squared error": error(trained(ae.models.VAE(widths, seed=seed), train), test),
+        "VAE, 5 codes: bits": bits(trained(ae.models.VAE(widths, seed=seed), binary)),
+        "IWAE, 5 codes: bits": bits(trained(ae.models.IWAE(widths, samples=5, seed=seed), binary)),
+    }
+
+
 def restorers(seed: int) -> dict[str, float]:
     """Chapter 9: decibels of dense denoisers beside a linear map, and how many pixels off stacks of hourglasses are."""
     mnist = ae.data.load("mnist", fallback=False)
@@ -560,6 +596,7 @@ EXPERIMENTS: tuple[Callable[[int], dict[str, float]], ...] = (
     masked_pretraining,
     prices_of_codes,
     restorers,
+    second_looks,
     skips_across,
     sparse_codes,
     ways_between,

@@ -316,7 +316,7 @@ MEMBERS: dict[str, tuple[int, Callable[[Tensor, Tensor, int], Trained]]] = {
 
 
 def measure(trained: Trained, data: ae.data.Dataset, judge: ae.models.Classifier, seed: int) -> dict[str, float]:
-    """Return every measurement of one trained model that it can have; see `aecourse.family.results`."""
+    """Return every measurement of one trained model that it can have; see `aecourse.book.results`."""
     train, test = data.train_images[:IMAGES], data.test_images
     labels, test_labels = data.train_labels[:IMAGES], data.test_labels
     found = {

@@ -1,6 +1,7 @@
 """Masters and student notebooks of the exercises: one source, and no solution in a student's hands."""
 
 import json
+import math
 import os
 import re
 
@@ -136,6 +137,20 @@ def test_the_first_cell_is_that_of_the_chapters(master):
 def test_the_first_cell_does_nothing_where_the_package_is_installed(shell):
     first = nbformat.read(chapters.notebooks()[0], as_version=4).cells[0]
     assert printed_by(shell, first) == ""
+
+
+def test_what_sheet_17_works_out_by_hand_is_what_its_solutions_return():
+    (path,) = (path for path in PATHS if path.stem.startswith("17"))
+    cells = nbformat.read(path, as_version=4).cells
+    names = {"math": math, "torch": torch}
+    for cell in cells:
+        if cell.source.startswith("def "):
+            exec(cell.source, names)
+    text = "".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    mixed, velocity = names["mix"](*torch.tensor([[[3.0]], [[-1.0]]]), torch.tensor([math.pi / 6]))
+    assert f"they are {mixed.item():.3f} and −{-velocity.item():.3f}" in text
+    apart = names["squared_mmd"](*torch.tensor([[[0.0], [1.0]], [[0.0], [3.0]]]))
+    assert f"draws 0 and 3, with one number each, it is −{-apart.item():.3f}" in text
 
 
 @pytest.mark.parametrize(

@@ -61,12 +61,43 @@ def test_averages_are_those_of_the_seeds_and_leave_out_what_is_missing():
         ae.book.averages("bit")
 
 
+def test_averages_are_grouped_by_what_models_have_in_common_and_the_least_comes_first(monkeypatch):
+    facts = {"a": ("x", "grey"), "b": ("x", "white"), "… and a c": ("x", "grey"), "d": ("x", "white", "a density")}
+    monkeypatch.setattr(ae.book, "FAMILY", {name: ae.book.Facts(*each) for name, each in facts.items()})
+    errors = {"a": 3.0, "b": 1.0, "… and a c": 2.0, "d": 2.5}
+    monkeypatch.setattr(
+        ae.book, "results", lambda: {name: {"error": [each, each + 2]} for name, each in errors.items()}
+    )
+    groups = ae.book.grouped_averages("error", "images")
+    assert groups == {"white": {"b": 2.0, "d": 3.5}, "grey": {"dense, c": 3.0, "a": 4.0}}
+    assert [list(groups), *map(list, groups.values())] == [["white", "grey"], ["b", "d"], ["dense, c", "a"]]
+    assert ae.book.grouped_averages("error", "density") == {"a density": {"d": 3.5}}
+    with pytest.raises(ValueError, match="got the fact 'image', expected one of code, images, density"):
+        ae.book.grouped_averages("error", "image")
+
+
+def test_the_table_of_the_family_says_of_each_model_its_code_and_its_images():
+    plain, wide = (str(table()).splitlines() for table in (ae.book.table, ae.book.family_table))
+    assert wide[0].startswith("| model | chapter | code | images | parameters |")
+    assert [row.count("|") for row in wide] == [row.count("|") + 2 for row in plain]
+    assert "| VAE | 6 | 16 numbers | black and white | 487,416 |" in wide[6]
+    assert wide[5].startswith("| dense, Gaussian mixture | 4 | 16 numbers | grey | 482,600 |")
+
+
+def test_the_facts_are_of_all_models_and_of_those_that_draw_the_density():
+    assert list(ae.book.FAMILY) == NAMES
+    assert [name for name, each in ae.book.FAMILY.items() if each.density] == list(ae.book.averages("frechet"))
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_recipe_trains_and_is_measured(name, digits, monkeypatch):
     for constant, value in {"EPOCHS": 1, "IMAGES": 400, "DRAWS": 60}.items():
         monkeypatch.setattr(measure_family, constant, value)
     _, member = measure_family.MEMBERS[name]
     trained = member(digits.train_images[:400], digits.train_labels[:400], 0)
+    features = trained.code(digits.test_images[:9], digits.test_labels[:9]).shape[1]
+    number, of_what, *_ = ae.book.FAMILY[name].code.replace(",", "").split()
+    assert features == int(number) * (64 if of_what == "symbols" else 1)
     found = measure_family.measure(trained, digits, ae.models.Classifier(), 0)
     assert set(found) == set(measure_family.stored()[name]) - {"chapter", "fingerprint"}
     assert all(torch.isfinite(torch.tensor(value)) for value in found.values())
@@ -91,4 +122,6 @@ def test_the_table_is_one_on_the_page(html):
     page = html / "book/part4-variants/17-where-autoencoders-live-today.html"
     rows = BeautifulSoup(page.read_text("utf-8"), "html.parser").select(".cell_output table tbody tr")
     rows = [row for row in rows if row.find_parent(class_="claims") is None]
-    assert [row.find("td").get_text(strip=True) for row in rows] == NAMES
+    assert [row.find("td").get_text(strip=True) for row in rows] == [
+        name.replace("… and a", "dense,") for name in NAMES
+    ]

@@ -42,6 +42,7 @@ DRAWINGS = {
         {"PCA": ([1, 2, 4], [9, 5, 3]), "net": ([1, 2, 4], [7, 4, 2])}, x="code", y="error", points={"paper": (2, 3)}
     ),
     "bars": lambda digits: plots.bars({"zlib": 1000.0, "png": 1200.5}, x="bits per image"),
+    "grouped_bars": lambda digits: plots.grouped_bars({"files": {"zlib": 9.0}, "nets": {"a": 3.0, "b": 4.0}}, x="bits"),
     "latent_maps": lambda digits: plots.latent_maps({"PCA": POINTS, "net": POINTS.flip(1)}, LABELS),
     "clouds": lambda digits: plots.clouds({"net": CLOUDS, "again": CLOUDS}, LABELS[:1000]),
     "atlas": lambda digits: plots.atlas(
@@ -156,7 +157,7 @@ def test_every_axis_has_a_name(drawn):
     name, figure, *_ = drawn
     panels = [axes for axes in figure.axes if axes.get_label() != "<colorbar>"]
     assert all(axes.get_xlabel() for axes in panels)
-    assert name == "bars" or all(axes.get_ylabel() for axes in panels)
+    assert name in ("bars", "grouped_bars") or all(axes.get_ylabel() for axes in panels)
 
 
 @some(["heatmaps", "landscapes", "loops"])
@@ -286,6 +287,19 @@ def test_bars_are_as_long_as_their_values_in_the_order_given_and_end_with_them()
     assert [bar.get_width() for bar in bars] == [1000.0, 1200.56]
     assert [bar.get_x() for bar in bars] == [0, 0]
     assert [numbers[bar.get_width(), place] for bar, place in zip(bars, places, strict=True)] == ["1,000.0", "1,200.6"]
+    assert axes.get_xlabel() == "bits"
+
+
+def test_grouped_bars_stand_below_the_heading_of_their_group_and_have_its_colour():
+    groups = {"files": {"zlib": 1000.0, "png": 1200.56}, "nets": {"a net": 300.0}}
+    (axes,) = plots.grouped_bars(groups, x="bits", digits=1).axes
+    named = dict(zip(axes.get_yticks(), (label.get_text() for label in axes.get_yticklabels()), strict=True))
+    bars = {named[round(bar.get_y() + bar.get_height() / 2)]: bar for bar in axes.patches}
+    assert {name: bar.get_width() for name, bar in bars.items()} == {"zlib": 1000.0, "png": 1200.56, "a net": 300.0}
+    assert [to_hex(bar.get_facecolor()) for bar in bars.values()] == [*2 * plots.COLOURS[:1], plots.COLOURS[1]]
+    rows = {text.get_text().strip(): getattr(text, "xy", text.get_position())[1] for text in axes.texts}
+    assert sorted(rows, key=rows.get) == ["files", "1,000.0", "1,200.6", "nets", "300.0"]
+    assert axes.yaxis_inverted()  # so that the first group is on top
     assert axes.get_xlabel() == "bits"
 
 

@@ -119,6 +119,7 @@ CALLS = {
     "lines": lambda v: plots.lines({"a": (v[:, 0], v[:, 1])}, x="x", y="y"),
     "points": lambda v: plots.lines({"a": ([1, 2], [3, 4])}, points={"p": (v[0, 0], 1.0)}, x="x", y="y"),
     "bars": lambda v: plots.bars({"a": v[0, 0]}, x="x"),
+    "grouped_bars": lambda v: plots.grouped_bars({"g": {"a": v[0, 0]}}, x="x"),
     "latent_maps": lambda v: plots.latent_maps({"a": v}, LABELS),
     "clouds": lambda v: plots.clouds({"a": Normal(v, 1.0, validate_args=False)}, LABELS),
     "loops": lambda v: plots.loops({"a": v}, LABELS),
@@ -174,7 +175,7 @@ def test_a_number_that_cannot_be_drawn_is_an_error(name, bad):
         CALLS[name](values)
 
 
-@pytest.mark.parametrize("name", sorted(set(CALLS) - {"points", "bars", "corner", "marked"}))
+@pytest.mark.parametrize("name", sorted(set(CALLS) - {"points", "bars", "grouped_bars", "corner", "marked"}))
 def test_nothing_to_draw_is_an_error(name):
     with pytest.raises(ValueError, match=r"got .* of shape \(0"):
         CALLS[name](POINTS[:0])
@@ -184,6 +185,8 @@ NAMED = {
     "images": plots.images,
     "lines": lambda parts: plots.lines(parts, x="x", y="y"),
     "bars": lambda parts: plots.bars(parts, x="x"),
+    "grouped_bars": lambda parts: plots.grouped_bars(parts, x="x"),
+    "a group of bars": lambda parts: plots.grouped_bars({"g": parts}, x="x"),
     "latent_maps": lambda parts: plots.latent_maps(parts, LABELS),
     "clouds": lambda parts: plots.clouds(parts, LABELS),
     "loops": lambda parts: plots.loops(parts, LABELS),

@@ -56,7 +56,7 @@ def _back(state: Tensor, velocity: Tensor, steps: int) -> Tensor:
 
 def _crowds(random: torch.Generator) -> list[tuple]:
     fixed = [
-        (torch.tensor([[0.0], [1.0]]), torch.tensor([[0.0], [2.0]])),
+        (torch.tensor([[0.0], [1.0]]), torch.tensor([[0.0], [3.0]])),
         (torch.tensor([[0.0, 0.0], [1.0, 1.0], [2.0, 0.0]]), torch.tensor([[1.0, 0.0], [0.0, 3.0], [1.0, 1.0]])),
     ]
     sizes = [(5, 2, 1.0), (8, 3, 2.0), (12, 1, 0.5), (20, 4, 1.5)]
@@ -146,6 +146,10 @@ QUESTIONS = [
         "you go the whole way in one step, whatever `steps` is",
         lambda s, v, n: s - math.sin(math.pi / 2 / n) * v,
         "you forget to turn the state itself: it is multiplied by the cosine",
+        lambda s, v, n: _turn(s, v, 90 / n),
+        "you take δ in degrees; sine and cosine want it in radians",
+        lambda s, v, n: math.sin(math.pi / 2 / n) * s - math.cos(math.pi / 2 / n) * v,
+        "sine and cosine are exchanged: a very small step must leave the state nearly as it is",
     ),
     Question("squared_mmd(codes, draws)", _crowds, _discrepancy).with_mistakes(
         _with_itself,
@@ -160,6 +164,12 @@ QUESTIONS = [
         "this is the distance, not its square, in the exponent",
         lambda c, d: _discrepancy(2**0.5 * c, 2**0.5 * d),
         "the ½ in the exponent is missing",
+        lambda c, d: _discrepancy(c, d).clamp(min=0),
+        "you cut off what is below 0. An estimate that is right on average must be allowed to be negative",
+        lambda c, d: (_apart(c) + _apart(d)) / 2 - 2 * _kernel(c, d).mean(),
+        "each pair within a crowd counts once, but you divide by N(N − 1), the number of ordered pairs",
+        lambda c, d: _discrepancy(c / c.shape[1] ** 0.5, d / d.shape[1] ** 0.5),
+        "in the exponent you take the mean over the numbers of a code; a squared distance is their sum",
         lambda c, d: _discrepancy(c, d).clamp(min=0).sqrt(),
         "you take the square root. Asked is the squared discrepancy, which may even be negative",
     ),

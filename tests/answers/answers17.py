@@ -133,6 +133,8 @@ WRONG = {
         (lambda s, v, n: s - math.pi / 2 / n * v, "you walk straight along the velocity"),
         (lambda s, v, n: math.cos(math.pi / n) * s - math.sin(math.pi / n) * v, "not half a circle"),
         (lambda s, v, n: math.cos(1 / n) * s - math.sin(1 / n) * v, "π/2, not 1"),
+        (lambda s, v, n: math.cos(90 / n) * s - math.sin(90 / n) * v, "you take δ in degrees"),
+        (lambda s, v, n: back_by_formula(-v, -s, n), "sine and cosine are exchanged"),
         (lambda s, v, n: back_by_formula(v, s, n), "state and velocity are exchanged"),
         (lambda s, v, n: back_by_formula(s, v, 1), "the whole way in one step"),
         (lambda s, v, n: s - math.sin(math.pi / 2 / n) * v, "you forget to turn the state itself"),
@@ -146,6 +148,9 @@ WRONG = {
         (of_distances, "not its square, in the exponent"),
         (lambda c, d: mmd_by_mask(2**0.5 * c, 2**0.5 * d), "the ½ in the exponent is missing"),
         (lambda c, d: mmd_by_mask(c, d).clamp(min=0).sqrt(), "you take the square root"),
+        (lambda c, d: mmd_by_mask(c, d).clamp(min=0), "you cut off what is below 0"),
+        (lambda c, d: (mmd_by_mask(c, d) - 2 * kernel(c, d).mean()) / 2, "the number of ordered pairs"),
+        (lambda c, d: mmd_by_mask(c / c.shape[1] ** 0.5, d / c.shape[1] ** 0.5), "a squared distance is their sum"),
         (lambda c, d: kernel(c, d), "should be a single number"),
     ],
 }
