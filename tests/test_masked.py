@@ -284,6 +284,27 @@ def test_of_two_equally_near_notes_the_earlier_is_held():
     assert evaluate.notes_held(windows, torch.tensor([[0, 2]]))[0, :, 0].tolist() == [70, 70, 72]
 
 
+def test_the_linear_guess_of_notes_is_ridge_regression_on_what_stands_where(random):
+    train = torch.randint(60, 63, (300, 3, 2), generator=random)
+    train[:, 2, 1] = 122 - train[:, 0, 0]  # one note tells another
+    windows, visible = train[:20], evaluate.visible_places(20, 6, 4, seed=1)
+    windows[0, 0, 0] = 70  # a pitch that was never heard tells nothing, and is no error
+    guesses = evaluate.notes_linear(train[20:], windows, visible, ridge=0.01)
+    x, new = (torch.nn.functional.one_hot(each.flatten(1) - 60, 11).double().numpy() for each in (train[20:], windows))
+    for window, places, guess, one in zip(windows.flatten(1), visible.tolist(), guesses.flatten(1), new, strict=True):
+        hidden = [place for place in range(6) if place not in places]
+        seen, wanted = x[:, places].reshape(280, -1), x[:, hidden].reshape(280, -1)
+        a, b = seen - seen.mean(0), wanted - wanted.mean(0)
+        weights = np.linalg.solve(a.T @ a / 279 + 0.01 * np.eye(44), a.T @ b / 279)
+        scores = wanted.mean(0) + (one[places].reshape(-1) - seen.mean(0)) @ weights
+        assert guess[hidden].tolist() == (60 + scores.reshape(-1, 11).argmax(1)).tolist()
+        assert torch.equal(guess[places], window[places])
+    both = torch.tensor([0 in places and 5 not in places for places in visible.tolist()])
+    both[0] = False
+    assert both.any()
+    assert torch.equal(guesses[both][:, 2, 1], 122 - windows[both][:, 0, 0])
+
+
 def test_the_guessed_notes_are_the_most_probable(notes):
     model, visible = small_notes(), evaluate.visible_places(5, 8, 3)
     guesses = evaluate.note_guesses(model, notes, visible)
@@ -345,6 +366,9 @@ def test_what_fits_no_images_is_an_error_that_says_so(images, notes):
         (lambda: evaluate.fill_linear(images * 255, images, visible), "divide by 255"),
         (lambda: evaluate.notes_held(notes, visible[:5]), "got visible places from .* from 0 to 7"),
         (lambda: evaluate.notes_held(notes[0], visible), r"got \(4, 2\), expected windows"),
+        (lambda: evaluate.notes_linear(notes, notes[0], visible[:5]), r"got \(4, 2\), expected windows"),
+        (lambda: evaluate.notes_linear(notes[0], notes, visible[:5] % 8), r"got \(4, 2\) to learn from"),
+        (lambda: evaluate.notes_linear(notes, notes, visible[:5] % 8, ridge=-1), "got ridge=-1"),
     ):
         with pytest.raises(ValueError, match=message):
             call()

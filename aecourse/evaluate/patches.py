@@ -10,6 +10,7 @@ import math
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from .. import checks
 from ..models import MaskedAutoencoder, MaskedNotes, PatchAutoencoder
@@ -28,6 +29,7 @@ __all__ = [
     "neighbour_share",
     "note_guesses",
     "notes_held",
+    "notes_linear",
     "visible_places",
 ]
 
@@ -203,12 +205,17 @@ def fill_linear(train: Tensor, images: Tensor, visible: Tensor, *, ridge: float 
         guesses = images.flatten(1).clone()
         every = hidden_pixels(visible, images.shape[1:]).expand_as(images).flatten(1).bool()
         for row, hidden in zip(guesses, every, strict=True):
-            seen = ~hidden
-            known = covariance[seen][:, seen] + ridge * torch.eye(int(seen.sum()))
-            row[hidden] = mean[hidden] + covariance[hidden][:, seen] @ torch.linalg.solve(known, row[seen] - mean[seen])
+            row[hidden] = _linear_guess(row, ~hidden, mean, covariance, ridge)[hidden]
         return guesses.view_as(images)
 
     return _by_batches(fill, images, visible, batch_size=500)
+
+
+def _linear_guess(numbers: Tensor, seen: Tensor, mean: Tensor, covariance: Tensor, ridge: float) -> Tensor:
+    """Return all numbers of one row `(D,)` as guessed from those that are seen, bool `(D,)`."""
+    rows = covariance[seen]
+    known = rows[:, seen] + ridge * torch.eye(len(rows))
+    return mean + torch.linalg.solve(known, numbers[seen] - mean[seen]) @ rows
 
 
 def note_guesses(model: MaskedNotes, windows: Tensor, visible: Tensor) -> Tensor:
@@ -226,14 +233,47 @@ def notes_held(windows: Tensor, visible: Tensor) -> Tensor:
     Raises:
         ValueError: if these are no such windows, or `visible` names notes that they haven't.
     """
-    if not isinstance(windows, Tensor) or windows.dim() != 3 or len(windows) != len(visible):
-        came = tuple(windows.shape) if isinstance(windows, Tensor) else type(windows).__name__
-        raise ValueError(f"got {came}, expected windows (N, steps, voices), as many as there are masks")
-    _, steps, voices = windows.shape
-    seen = _shown(visible, steps * voices).unflatten(1, (steps, voices))
+    seen = _visible_notes(windows, visible)
+    steps = windows.shape[1]
     time = torch.arange(steps, dtype=torch.float32)
     distance = (time[:, None] - time[None]).abs() + 0.1 * (time[None] > time[:, None])
     distance = distance[None, :, :, None].masked_fill(~seen[:, None], torch.inf)  # (N, where to, where from, voices)
     nearest, found = distance.argmin(2), seen.any(1, keepdim=True)
     middle = windows.flatten(0, 1).median(0).values
     return torch.where(found, windows.gather(1, nearest), middle)
+
+
+def notes_linear(train: Tensor, windows: Tensor, visible: Tensor, *, ridge: float = 0.001) -> Tensor:
+    """Return the windows `(N, steps, voices)` with each hidden note guessed linearly from all visible ones.
+
+    A place is as many numbers as there are pitches: 1 for the one that stands there, else 0.  They are guessed as
+    `fill_linear` guesses pixels, and the pitch with the greatest number is taken.
+
+    Args:
+        train: windows `(M, steps, voices)` to learn from.
+        windows, visible: as for `notes_held`.
+        ridge: keeps the guess from reading too much into rare notes.
+
+    Raises:
+        ValueError: if these are no such windows, or `visible` names notes that they haven't, or `ridge` is negative.
+    """
+    checks.real("ridge", ridge)
+    seen = _visible_notes(windows, visible)
+    if not isinstance(train, Tensor) or train.shape[1:] != windows.shape[1:]:
+        came = tuple(train.shape) if isinstance(train, Tensor) else type(train).__name__
+        raise ValueError(f"got {came} to learn from, expected windows (M, steps, voices) of the size of the others")
+    pitches, numbers = torch.cat([train, windows]).flatten(1).unique(return_inverse=True)
+    known, new = F.one_hot(numbers).float().flatten(1).split([len(train), len(windows)])
+    mean, covariance = known.mean(0), torch.cov(known.T)
+    told = seen.flatten(1).repeat_interleave(len(pitches), 1) & (covariance.diagonal() > 0)
+    guesses = [_linear_guess(*row, mean, covariance, ridge) for row in zip(new, told, strict=True)]
+    best = torch.stack(guesses).unflatten(1, (-1, len(pitches))).argmax(2)
+    return torch.where(seen, windows, pitches[best].view_as(windows))
+
+
+def _visible_notes(windows: Tensor, visible: Tensor) -> Tensor:
+    """Return which notes of windows `(N, steps, voices)` are visible, of the same shape, or raise a ValueError."""
+    if not isinstance(windows, Tensor) or windows.dim() != 3 or len(windows) != len(visible):
+        came = tuple(windows.shape) if isinstance(windows, Tensor) else type(windows).__name__
+        raise ValueError(f"got {came}, expected windows (N, steps, voices), as many as there are masks")
+    return _shown(visible, windows[0].numel()).view_as(windows)
