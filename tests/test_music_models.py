@@ -1,6 +1,8 @@
 """The recurrent VAE of music, the sceptic's models, and what is measured of notes."""
 
+import itertools
 import math
+from functools import partial
 
 import pytest
 import torch
@@ -210,9 +212,9 @@ def test_unigram_bits_are_those_of_counting_by_hand():
 
 
 def test_hold_mixes_the_last_note_with_all_others():
-    model = ae.evaluate.HoldModel(LINE, smoothing=1.0)
+    chance = 0.4
+    model = ae.evaluate.HoldModel(LINE, chance=chance, smoothing=1.0)
     single = (-ae.evaluate.UnigramModel(LINE, smoothing=1.0).nats(LINE)).exp()
-    chance = 1 / 3  # one of three steps holds
     expected = [single[0, 0, 0], chance + (1 - chance) * single[0, 1, 0], *((1 - chance) * single[0, 2:, 0])]
     assert (-model.nats(LINE)[0, :, 0]).exp().tolist() == pytest.approx([float(value) for value in expected])
 
@@ -239,26 +241,17 @@ def test_each_sceptic_that_knows_more_pays_less_and_all_pay_less_than_for_dice(w
     assert dice > bits[0] > bits[1] > bits[2] > 0
 
 
-def test_no_note_is_impossible_even_for_the_hold_model_of_windows_that_never_move():
-    still = LINE[:, :1].repeat(3, 6, 1)
-    model = ae.evaluate.HoldModel(still)
-    assert 0.9 < model.chance < 1
-    assert torch.isfinite(model.nats(LINE)).all()
-    assert ae.evaluate.HoldModel(still, smoothing=0.0).chance == 1  # as asked for
-
-
-def test_the_chance_to_hold_is_the_share_itself_wherever_a_note_moves(windows):
+def test_what_is_drawn_may_be_the_last_note_so_the_best_chance_is_below_the_share_of_held_ones(windows):
     share = float((windows[:, 1:] == windows[:, :-1]).float().mean())
-    assert ae.evaluate.HoldModel(windows).chance == share
-    once = LINE[:, :1].repeat(500, 16, 1)
-    once[0, 5:] += 1
-    assert ae.evaluate.HoldModel(once).chance == float((once[:, 1:] == once[:, :-1]).float().mean()) < 1
+    chances = [share * part / 10 for part in range(11)]
+    costs = [float(ae.evaluate.HoldModel(windows, chance=chance).nats(windows).sum()) for chance in chances]
+    assert costs[-1] > min(costs) < costs[0]
 
 
-def test_windows_of_one_step_and_negative_counts_make_no_model():
-    with pytest.raises(ValueError, match="got windows of one step, expected at least two"):
-        ae.evaluate.HoldModel(LINE[:, :1])
-    for kind in (ae.evaluate.UnigramModel, ae.evaluate.HoldModel, ae.evaluate.MarkovModel):
+def test_negative_counts_and_chances_above_one_make_no_model():
+    with pytest.raises(ValueError, match=r"got chance=1\.5"):
+        ae.evaluate.HoldModel(LINE, chance=1.5)
+    for kind in (ae.evaluate.UnigramModel, partial(ae.evaluate.HoldModel, chance=0.5), ae.evaluate.MarkovModel):
         with pytest.raises(ValueError, match="got smoothing=-1"):
             kind(LINE, smoothing=-1)
     with pytest.raises(ValueError, match="got count=0"):
@@ -266,7 +259,7 @@ def test_windows_of_one_step_and_negative_counts_make_no_model():
 
 
 def test_samples_of_the_hold_model_hold_as_often_as_it_says(windows):
-    model = ae.evaluate.HoldModel(windows)
+    model = ae.evaluate.HoldModel(windows, chance=0.3)
     drawn = model.sample(2000, 3)
     held = float((drawn[:, 1:] == drawn[:, :-1]).float().mean())
     by_chance = float(sum(logs.exp().square().sum() for logs in model.logs)) / 4
@@ -293,21 +286,72 @@ def test_bits_per_note_of_a_coin_is_one():
     assert ae.evaluate.bits_per_note(20 * math.log(2), WINDOW) == pytest.approx(1)
 
 
+def logits_of(*chances):
+    """Return logits `(1, steps, …)` with these chances of the soprano's symbols at each step, all others tiny."""
+    logits = torch.full((1, len(chances), sum(recurrent.SIZES)), -40.0)
+    for step, row in enumerate(chances):
+        for symbol, chance in row.items():
+            logits[0, step, symbol] = math.log(chance)
+    return logits
+
+
+def test_a_held_note_costs_what_both_its_spellings_have_together():
+    soprano = recurrent.RANGES["soprano"][0]
+    notes = torch.tensor([[soprano, soprano, soprano + 1, -1]])[..., None].repeat(1, 1, 4)
+    notes[..., 1:] = -1
+    row = {1: 0.5, 2: 0.25, 3: 0.125, 0: 0.125}
+    chances = (-ae.evaluate.note_nats(logits_of(row, row, row, row), notes)).exp()[0, :, 0]
+    assert chances.tolist() == pytest.approx([0.25, 0.75, 0.125, 0.125], abs=1e-6)
+
+
+def test_a_held_rest_has_two_spellings_too_and_as_before_in_the_first_step_is_a_rest():
+    row = {1: 0.5, 2: 0.25, 0: 0.25}
+    rests = torch.full((1, 2, 4), -1)
+    chances = (-ae.evaluate.note_nats(logits_of(row, row), rests)).exp()[0, :, 0]
+    assert chances.tolist() == pytest.approx([0.75, 0.75], abs=1e-6)
+
+
+def test_the_chances_of_all_notes_sum_to_one_and_those_of_their_symbols_to_less():
+    logits = torch.randn(1, 2, sum(recurrent.SIZES), generator=torch.Generator().manual_seed(0))
+    low, high = recurrent.RANGES["bass"]
+    all_notes = [-1, *range(low, high + 1)]
+    by_note = by_symbol = 0.0
+    for pair in itertools.product(all_notes, repeat=2):
+        window = torch.full((1, 2, 4), -1)
+        window[0, :, 3] = torch.tensor(pair)
+        by_note += float((-ae.evaluate.note_nats(logits, window)[0, :, 3].sum()).exp())
+        logs = logits.split(recurrent.SIZES, 2)[3].log_softmax(2)[0]
+        by_symbol += float(logs.gather(1, recurrent.to_symbols(window)[0, :, 3:]).sum().exp())
+    assert by_note == pytest.approx(1, abs=1e-4)
+    assert by_symbol < 0.99
+
+
+def test_logits_of_another_shape_are_refused():
+    with pytest.raises(ValueError, match=r"got logits of shape \(1, 4, \d+\), expected \(1, 5, \d+\)"):
+        ae.evaluate.note_nats(torch.zeros(1, 4, sum(recurrent.SIZES)), WINDOW)
+
+
 def test_elbo_bits_count_the_kl_whole_whatever_beta_is(windows):
     model = ae.models.MusicVAE(steps=5, latent_dim=3, hidden=16, beta=0.0)
     bits = ae.evaluate.elbo_bits(model, windows)
     terms = ae.training.mean_loss(model, windows)
-    assert bits["total"] == pytest.approx((terms["reconstruction"] + terms["kl"]) / 20 / math.log(2))
+    assert bits["total"] == pytest.approx(bits["reconstruction"] + bits["kl"])
     assert bits["kl"] == pytest.approx(terms["kl"] / 20 / math.log(2))
 
 
-def test_elbo_bits_are_the_elbo_and_that_is_the_models_own_loss_to_the_last_bit(model, windows):
+def test_elbo_bits_are_those_of_notes_with_the_codes_of_the_elbo(model, windows):
     model.eval()
     terms = ae.training.mean_loss(model, windows[:30], seed=3)
     elbo = ae.evaluate.elbo(model, windows[:30], seed=3)
     assert (elbo["reconstruction"], elbo["kl"]) == (terms["reconstruction"], terms["kl"])
     bits = ae.evaluate.elbo_bits(model, windows[:30], seed=3)
-    assert bits["reconstruction"] == terms["reconstruction"] / math.log(2) / 20
+    q, symbols = model.encode(windows[:30]), recurrent.to_symbols(windows[:30])
+    z = q.mean + q.stddev * torch.randn(30, 3, generator=torch.Generator().manual_seed(3))
+    nats = ae.evaluate.note_nats(model.logits(z, symbols), windows[:30])
+    assert bits["reconstruction"] == pytest.approx(nats.sum().item() / 30 / math.log(2) / 20, rel=1e-5)
+    symbols_alone = recurrent.symbol_cross_entropy(model.logits(z, symbols), symbols)
+    assert elbo["reconstruction"] == pytest.approx(symbols_alone.item(), rel=1e-5)
+    assert bits["reconstruction"] < elbo["reconstruction"] / math.log(2) / 20
     many = [ae.evaluate.elbo(model, windows[:30], draws=20, seed=seed)["elbo"] for seed in range(5)]
     few = [ae.evaluate.elbo(model, windows[:30], seed=seed)["elbo"] for seed in range(5)]
     assert torch.tensor(many).std() < torch.tensor(few).std()

@@ -16,8 +16,9 @@ from .. import checks
 from ..coding import NATS_PER_BIT
 from ..data.chorales import RANGES, REST, check_windows, pitch_numbers
 from ..models import MusicVAE
-from .batches import _random
-from .bounds import elbo
+from ..models.recurrent import SIZES, to_symbols
+from .batches import _at_rest, _by_batches, _random
+from .bounds import kl_per_dimension, posterior
 
 __all__ = [
     "HoldModel",
@@ -28,6 +29,7 @@ __all__ = [
     "dissonance",
     "elbo_bits",
     "note_accuracy",
+    "note_nats",
     "off_scale",
 ]
 
@@ -78,21 +80,20 @@ class UnigramModel:
 class HoldModel(UnigramModel):
     """The second: with a fixed chance the last note is held, else a note is drawn as often as its voice sings it.
 
+    What is drawn may be the last note as well.  So the best chance is lower than the share of notes that stay.
+
     Args:
         windows: the notes to count.
-        smoothing: added to every count.  Where all notes are held, so many are counted as if they were not, so that
-            no note is impossible.
+        chance: the chance to hold.
+        smoothing: added to every count, so that no note is impossible.
 
     Raises:
-        ValueError: as `UnigramModel`, or for windows of one step.
+        ValueError: as `UnigramModel`, or if `chance` is not in [0, 1].
     """
 
-    def __init__(self, windows: Tensor, *, smoothing: float = 0.5):
+    def __init__(self, windows: Tensor, *, chance: float, smoothing: float = 0.5):
         super().__init__(windows, smoothing=smoothing)
-        if windows.shape[1] < 2:
-            raise ValueError("got windows of one step, expected at least two: nothing is held in one; cut longer ones")
-        held = (windows[:, 1:] == windows[:, :-1]).float()
-        self.chance = min(float(held.mean()), 1 - smoothing / (held.numel() + 2 * smoothing))
+        self.chance = checks.real("chance", chance, 0, 1)
 
     def nats(self, windows: Tensor) -> Tensor:
         """Return −log p of every note, `(N, steps, 4)`; the first ones have nothing to hold."""
@@ -177,13 +178,48 @@ def bits_per_note(nats: Tensor | float, windows: Tensor) -> float:
     return per_window / NATS_PER_BIT / check_windows(windows)[0].numel()
 
 
+def note_nats(logits: Tensor, windows: Tensor) -> Tensor:
+    """Return −log p of every note, `(N, steps, 4)`, for a decoder's logits `(N, steps, sum(SIZES))`.
+
+    A held note has two spellings, "as before" and its own pitch, and its probability is the sum of both.  (In the first
+    step "as before" is a rest, as `from_symbols` reads it.)  So the probabilities of all notes sum to 1, as a table's
+    do; those of the symbols that `to_symbols` writes sum to less.  Cao & Rimell (2021) ask the same of a language model
+    whose words have several spellings.
+
+    Raises:
+        ValueError: for bad windows, or logits of another shape.
+    """
+    names = pitch_numbers(windows).to(logits.device)
+    if logits.shape != (*names.shape[:2], sum(SIZES)):
+        raise ValueError(f"got logits of shape {tuple(logits.shape)}, expected {(*names.shape[:2], sum(SIZES))}")
+    own = torch.where(names == 0, 0, names + 1)
+    moved = names != F.pad(names[:, :-1], (0, 0, 1, 0))
+    nats = []
+    for voice, each in enumerate(logits.split(SIZES, 2)):
+        logs = each.log_softmax(2)
+        held = logs[..., 1].masked_fill(moved[..., voice], -torch.inf)
+        nats.append(-torch.logaddexp(logs.gather(2, own[..., [voice]])[..., 0], held))
+    return torch.stack(nats, 2)
+
+
 def elbo_bits(model: MusicVAE, windows: Tensor, *, seed: int = 0) -> dict[str, float]:
     """Return a `MusicVAE`'s bill in bits per note: `total`, `reconstruction` and `kl`, with β = 1 whatever it had.
 
-    The total is an upper bound on the model's −log p(x): its negative ELBO.
+    The total is an upper bound on −log p of the notes, as `note_nats` counts them; `elbo` is the bound of the symbols.
+
+    Args:
+        seed: fixes the codes, one for each window.
     """
-    terms = elbo(model, windows, seed=seed)
-    bits = {name: bits_per_note(terms[name], windows) for name in ("reconstruction", "kl")}
+    q, random = posterior(model, windows), _random(seed)
+    codes = q.mean + q.stddev * torch.randn(q.mean.shape, generator=random)
+
+    def cost(codes: Tensor, notes: Tensor) -> Tensor:
+        return note_nats(model.logits(codes.to(model.device), to_symbols(notes).to(model.device)), notes)
+
+    with _at_rest(model):
+        nats = _by_batches(cost, codes, windows, batch_size=1000)
+    bits = {"reconstruction": bits_per_note(nats, windows)}
+    bits["kl"] = bits_per_note(kl_per_dimension(model, windows).sum(), windows)
     return {"total": sum(bits.values()), **bits}
 
 
