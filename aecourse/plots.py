@@ -506,6 +506,9 @@ def _page(pictures: Tensor, columns: int, *, line: float) -> Tensor:
     As torchvision's `make_grid` does, whose import takes seconds and 0.1 GB.
     """
     count, channels, height, width = pictures.shape
+    if count == 1:
+        return pictures[0]  # without a line
+    columns = min(columns, count)
     rows = -(-count // columns)
     after = [0, 1, 0, 1, 0, 0, 0, rows * columns - count]  # a line to the right and below, and the places left empty
     tiles = functional.pad(pictures, after, value=line).reshape(rows, columns, channels, height + 1, width + 1)

@@ -221,7 +221,10 @@ def test_a_grid_is_read_like_a_page_and_has_as_many_rows_as_it_needs(digits):
     assert axes.get_images()[0].get_clim() == (0, 1)
 
 
-@pytest.mark.parametrize(("count", "columns", "shape"), [(7, 3, (1, 28, 28)), (6, 6, (3, 5, 9)), (4, 1, (1, 2, 3))])
+@pytest.mark.parametrize(
+    ("count", "columns", "shape"),
+    [(7, 3, (1, 28, 28)), (6, 6, (3, 5, 9)), (4, 1, (1, 2, 3)), (3, 10, (1, 8, 8)), (1, 4, (1, 5, 6))],
+)
 def test_rows_of_images_are_those_of_torchvision(count, columns, shape):
     pictures = torch.rand(count, *shape)
     page = make_grid(pictures, nrow=columns, padding=1, pad_value=0.35)[: shape[0]]  # it makes three channels of one
