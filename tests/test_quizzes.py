@@ -1,4 +1,4 @@
-"""The quizzes: their form, that the right answer cannot be guessed from how it looks, and that they answer back."""
+"""The quizzes: their form, that the right answer cannot be guessed from how it looks, and that each option answers."""
 
 import re
 
@@ -66,7 +66,7 @@ def test_the_right_option_cannot_be_guessed_from_its_length_or_its_place():
 
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
-def test_a_quiz_answers_back_and_counts_the_first_tries(browser, html, path):
+def test_a_quiz_says_what_is_right_and_counts_the_first_tries(browser, html, path):
     entry = path.relative_to(fingerprint.ROOT).with_suffix(".html")
     with served(html) as address, opened(browser, f"{address}/{entry}", PHONE, formulas=False) as page:
         sections = [(page.locator(".quiz").nth(number), quiz(path, kind)) for number, kind in enumerate(HEADINGS)]

@@ -1,4 +1,4 @@
-"""Figures that answer back, in the built page without a kernel and in notebooks: one ES module each.
+"""Interactive figures, in the built page without a kernel and in notebooks: one ES module each.
 
 `codes`, `draw`, `travel`, `reparameterize`, `beta` and `player` return what a notebook shows; `export` makes any small
 network of the course travel with a page; `pad` is the drawing pad that Python can read.

@@ -1,4 +1,4 @@
-"""Figures that answer back: each is a self-contained piece of HTML that needs no kernel and no network.
+"""Interactive figures: each is a self-contained piece of HTML that needs no kernel and no network.
 
 It holds the explorable's ES module, its data, and a static figure that stands there until the module
 runs, or for good where JavaScript is off.
@@ -25,7 +25,7 @@ HERE = Path(__file__).parent
 
 
 class Explorable:
-    """What a notebook and a page show for an explorable: HTML that answers back, or the name as plain text.
+    """What a notebook and a page show for an explorable: HTML that reacts, or the name as plain text.
 
     Attributes:
         name: the ES module's name, without `.js`.
