@@ -56,8 +56,8 @@ def load(name: str = "mnist", *, fallback: bool = True) -> Dataset:
 
 
 def _read_mnist(folder: Path, origin: str) -> Dataset:
-    # The files are verified by then: a head of known length, then bytes.  torchvision reads them, too, but takes
-    # seconds and 0.2 GB to be imported, in every chapter.
+    # The files are verified by then: a head of known length, then bytes.  torchvision reads them, too, but its import
+    # takes seconds and 0.2 GB, with torch._dynamo, which else only training needs.
     def read(name: str, head: int) -> np.ndarray:
         return np.fromfile(folder / "MNIST" / "raw" / name, np.uint8, offset=head)
 
